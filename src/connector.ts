@@ -1,0 +1,58 @@
+/**
+ * A parameter of a statement. Only these four types reach a driver, and every parameter is cast in the
+ * SQL (`$1::text::jsonb`): they are what postgres.js, node-postgres, PGlite and Prisma all send alike.
+ */
+export type SqlValue = string | number | boolean | null;
+
+/** One SQL statement with `$1`-style parameters. `name` is for messages and logs, never a prepared statement's name. */
+export interface SqlStatement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * Runs statements. The columns of a statement are text, int4, float8, boolean or null,
+ * so that rows look alike on every driver.
+ *
+ * @throws DatabaseError for anything that the driver or Postgres refuses.
+ */
+export interface SqlExecutor {
+  query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]): Promise<readonly Row[]>;
+}
+
+/** What a listener does with what it hears. */
+export interface NotificationHandler {
+  /** A notification arrived on the channel. */
+  onNotification(payload: string): void;
+  /** The connection listens (again): whatever was notified before may have been missed. */
+  onListening(): void;
+  /** The listening connection is lost; `onListening` follows if the driver reconnects by itself. */
+  onLost(error: unknown): void;
+}
+
+/** Stops listening and frees the connection. */
+export type Unlisten = () => Promise<void>;
+
+/**
+ * The seam between the queue and the app's ORM: `drizzleConnector(db)` makes one.
+ * `Tx` is what the ORM hands to the callback of its transactions.
+ */
+export interface Connector<Tx> {
+  /** What it is, for messages: `drizzle`. */
+  readonly name: string;
+  /** Runs each statement in a transaction of its own, on any connection of the app's pool. */
+  readonly pool: SqlExecutor;
+  /**
+   * Runs statements inside the caller's transaction.
+   *
+   * @throws ConnectorError when `tx` is not a transaction of this ORM.
+   */
+  using(tx: Tx): SqlExecutor;
+  /** Runs `work` in a new transaction: commits when it resolves, rolls back when it rejects. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Listens on a channel with a connection of the app's driver. Resolves to undefined, or is absent,
+   * where the driver has no such connection: the worker then polls.
+   */
+  listen?(channel: string, handler: NotificationHandler): Promise<Unlisten | undefined>;
+}

@@ -1,0 +1,85 @@
+import { ProcrastinateError } from "./errors.ts";
+
+/**
+ * What the driver or Postgres refused, the same whatever ORM and driver it came through.
+ * The original error is the `cause`.
+ */
+export class DatabaseError extends ProcrastinateError {
+  /** The five-character SQLSTATE; undefined when no answer came from Postgres. */
+  readonly sqlState: string | undefined;
+  /** The name of the violated constraint or unique index, if any. */
+  readonly constraint: string | undefined;
+
+  constructor(statementName: string, cause: unknown) {
+    const found = findDriverError(cause);
+    super("database", `${statementName}: ${found.message}`, { cause });
+    this.sqlState = found.sqlState;
+    this.constraint = found.constraint;
+  }
+
+  /** The same statement can succeed when it is sent again: a serialization failure or a deadlock. */
+  get isTransient(): boolean {
+    return this.sqlState === "40001" || this.sqlState === "40P01";
+  }
+
+  /** The connection failed, or Postgres is shutting down, starting up or out of connections. */
+  get isConnectionLoss(): boolean {
+    const state = this.sqlState;
+    return state === undefined || /^(08|57P0|53300|25006)/.test(state);
+  }
+
+  /** The data of the statement was refused, so that other data might have passed. */
+  get isDataProblem(): boolean {
+    return this.sqlState !== undefined && /^(22|23|54)/.test(this.sqlState);
+  }
+}
+
+interface DriverError {
+  readonly message: string;
+  readonly sqlState: string | undefined;
+  readonly constraint: string | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Finds the SQLSTATE along the chain of causes. Drizzle wraps the driver's error in its own; Prisma puts
+ * it into `meta.driverAdapterError`; postgres.js says `constraint_name`, node-postgres `constraint`;
+ * Bun says `errno`. A five-character code like EPIPE is none: SQLSTATEs come with a severity or a digit.
+ */
+function findDriverError(error: unknown): DriverError {
+  let message = error instanceof Error ? error.message : String(error);
+  for (let current = error; isFields(current); current = current["cause"]) {
+    if (typeof current["message"] === "string") message = current["message"];
+    const inner = prismaCause(current) ?? current;
+    const sqlState = [inner["originalCode"], inner["code"], inner["errno"]].find(isSqlState);
+    if (sqlState === undefined) continue;
+    const original = inner["originalMessage"] ?? inner["message"];
+    if (typeof original === "string") message = original;
+    return { message, sqlState, constraint: constraintOf(inner, message) };
+  }
+  return { message, sqlState: undefined, constraint: undefined };
+}
+
+function prismaCause(error: Fields): Fields | undefined {
+  const meta = error["meta"];
+  const adapterError = isFields(meta) ? meta["driverAdapterError"] : undefined;
+  const cause = isFields(adapterError) ? adapterError["cause"] : undefined;
+  return isFields(cause) ? cause : undefined;
+}
+
+function constraintOf(error: Fields, message: string): string | undefined {
+  const constraint = error["constraint"] ?? error["constraint_name"];
+  if (typeof constraint === "string") return constraint;
+  if (isFields(constraint) && typeof constraint["index"] === "string") return constraint["index"];
+  return /constraint "([^"]+)"/.exec(message)?.[1];
+}
+
+// Prisma's own codes (P2010) share the shape of PL/pgSQL's class P0; node's (EPIPE) have no digit.
+function isSqlState(code: unknown): code is string {
+  return typeof code === "string" && /^(?!P[1-9])(?=.*\d)[0-9A-Z]{5}$/.test(code);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,59 @@
+import { DatabaseError } from "../database-error.ts";
+import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
+import type { QueueSql } from "../sql/statement.ts";
+
+interface PendingJob {
+  readonly job: NewJob;
+  readonly resolve: (id: bigint | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** More rows in one statement make it no faster per row. */
+const MAX_BATCH = 1000;
+
+/**
+ * Lets jobs that are deferred at the same time travel together: whatever comes in while one statement is under way
+ * leaves with the next. No timer, so that a lone caller waits for nothing.
+ *
+ * Only for jobs without a queueing lock. One with it may have to wait until another transaction ends, and must not make
+ * its companions wait too: the code that would end that transaction may be one of them.
+ */
+export class DeferBatcher {
+  readonly #sql: QueueSql;
+  #pending: PendingJob[] = [];
+  #flushing = false;
+
+  constructor(sql: QueueSql) {
+    this.#sql = sql;
+  }
+
+  defer(job: NewJob): Promise<bigint | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ job, resolve, reject });
+      if (this.#flushing) return;
+      this.#flushing = true;
+      // Later, so that all callers of this moment come along.
+      queueMicrotask(() => void this.#flush());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#pending.length > 0) await this.#insert(this.#pending.splice(0, MAX_BATCH));
+    this.#flushing = false;
+  }
+
+  async #insert(batch: readonly PendingJob[]): Promise<void> {
+    try {
+      const ids = await insertJobs(
+        this.#sql,
+        batch.map((pending) => pending.job),
+      );
+      for (const [index, pending] of batch.entries()) pending.resolve(ids[index]);
+    } catch (error) {
+      // Nothing was written. If the data of one job was refused, the others shall not suffer for it.
+      const divisible = batch.length > 1 && error instanceof DatabaseError && error.isDataProblem;
+      if (divisible) for (const pending of batch) await this.#insert([pending]);
+      else for (const pending of batch) pending.reject(error);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import type { Connector } from "../connector.ts";
+import { DatabaseError } from "../database-error.ts";
+import { AlreadyEnqueuedError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { deleteJobs } from "../sql/delete-jobs.ts";
+import { findWaitingJob } from "../sql/find-waiting-job.ts";
+import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
+import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
+import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
+import type { AnyTask } from "../task/define-task.ts";
+import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
+import { checkArgsSize } from "./args-size.ts";
+import { DeferBatcher } from "./defer-batcher.ts";
+import { checkDeferOptions, toNewJob } from "./new-job.ts";
+
+export interface JobDeferrerOptions<Tx> {
+  readonly connector: Connector<Tx>;
+  readonly tables: TableNames;
+  readonly logger: Logger;
+  readonly maxArgsBytes: number;
+}
+
+/** A waiting job may start between two statements; as often as this it does not. */
+const MAX_CONFLICT_ROUNDS = 20;
+const MAX_TRANSIENT_ROUNDS = 5;
+
+/** Writes jobs, inside the caller's transaction or in one of their own. */
+export class JobDeferrer<Tx> {
+  readonly #options: JobDeferrerOptions<Tx>;
+  readonly #pool: QueueSql;
+  readonly #batcher: DeferBatcher;
+
+  constructor(options: JobDeferrerOptions<Tx>) {
+    this.#options = options;
+    this.#pool = queueSql(options.connector.pool, options.tables);
+    this.#batcher = new DeferBatcher(this.#pool);
+  }
+
+  async defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint> {
+    const job = await this.#newJob(task, args, options as DeferOptions);
+    if (job.queueingLock !== null) return this.#deferKeyed(job, options);
+    const write = options.tx === undefined ? () => this.#batcher.defer(job) : () => insertOne(this.#sql(options.tx), job);
+    const id = await (options.tx === undefined ? retryTransient(write) : write());
+    if (id === undefined) throw new ProcrastinateError("database", "Postgres gave no id for a new job.");
+    return id;
+  }
+
+  async batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]> {
+    if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
+    if ("onConflict" in options) {
+      throw new InvalidOptionError("onConflict", options.onConflict, "is for defer: batchDefer writes all jobs or none.");
+    }
+    const jobs = await Promise.all(argsList.map((args) => this.#newJob(task, args, options as DeferOptions)));
+    if (jobs.length === 0) return [];
+    const twice = findTwice(jobs);
+    if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
+    const { tx } = options;
+    if (tx !== undefined) return insertAllOrNone(this.#sql(tx), jobs);
+    if (jobs.every((job) => job.queueingLock === null)) return retryTransient(() => insertAllOrNone(this.#pool, jobs));
+    return retryTransient(() => this.#options.connector.transaction((own) => insertAllOrNone(this.#sql(own), jobs)));
+  }
+
+  async #newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
+    checkDeferOptions(options);
+    const job = await toNewJob(task, args, options);
+    checkArgsSize(job, this.#options);
+    return job;
+  }
+
+  async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
+    const { tx, onConflict = "throw" } = options;
+    if (tx !== undefined) return insertKeyed(this.#sql(tx), job, onConflict);
+    return retryTransient(() => insertKeyed(this.#pool, job, onConflict));
+  }
+
+  #sql(tx: Tx | undefined): QueueSql {
+    return tx === undefined ? this.#pool : queueSql(this.#options.connector.using(tx), this.#options.tables);
+  }
+}
+
+async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined> {
+  const [id] = await insertJobs(sql, [job]);
+  return id;
+}
+
+async function insertKeyed(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
+  const key = job.queueingLock ?? "";
+  for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
+    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, onConflict));
+    if (id !== undefined) return id;
+    if (onConflict === "throw") break;
+  }
+  throw new AlreadyEnqueuedError(key);
+}
+
+async function resolveConflict(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint | undefined> {
+  switch (onConflict) {
+    case "throw":
+      return undefined;
+    case "ignore":
+      return findWaitingJob(sql, job.queueingLock ?? "");
+    case "replace":
+      return replaceWaitingJob(sql, job);
+    default:
+      return onConflict satisfies never;
+  }
+}
+
+/** In the caller's transaction what was inserted beside a conflict is deleted again, for the transaction goes on. */
+async function insertAllOrNone(sql: QueueSql, jobs: readonly NewJob[]): Promise<bigint[]> {
+  const ids = await insertJobs(sql, jobs);
+  const inserted = ids.filter((id) => id !== undefined);
+  if (inserted.length === jobs.length) return inserted;
+  const refused = jobs.find((_job, index) => ids[index] === undefined);
+  await deleteJobs(sql, inserted);
+  throw new AlreadyEnqueuedError(refused?.queueingLock ?? "");
+}
+
+function findTwice(jobs: readonly NewJob[]): string | undefined {
+  const seen = new Set<string>();
+  for (const { queueingLock } of jobs) {
+    if (queueingLock === null) continue;
+    if (seen.has(queueingLock)) return queueingLock;
+    seen.add(queueingLock);
+  }
+  return undefined;
+}
+
+/** A deadlock or a serialization failure wrote nothing, so outside the caller's transaction it is not his concern. */
+async function retryTransient<T>(write: () => Promise<T>): Promise<T> {
+  for (let round = 1; ; round++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (round >= MAX_TRANSIENT_ROUNDS || !(error instanceof DatabaseError && error.isTransient)) throw error;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { durationToMs } from "../duration.ts";
+import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
+import { findJsonProblem } from "../json.ts";
+import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import type { NewJob } from "../sql/insert-jobs.ts";
+import type { AnyTask } from "../task/define-task.ts";
+import type { DeferOptions } from "../task/deferrer.ts";
+import type { KeyOption } from "../task/task-options.ts";
+import { validateArgs } from "../task/validate-args.ts";
+
+const DEFER_OPTION_NAMES = ["tx", "queue", "priority", "lock", "queueingLock", "onConflict", "scheduleAt", "scheduleIn"];
+
+/** The last moment of the year 9999: later ones have no ISO form that every driver reads. */
+const MAX_TIME_MS = 253_402_300_799_999;
+
+/** @throws InvalidOptionError when the options are unknown, out of bounds or contradict each other. */
+export function checkDeferOptions(options: DeferOptions): void {
+  checkKnownOptions("defer", options, DEFER_OPTION_NAMES);
+  const { onConflict = "throw" } = options;
+  if (!["throw", "ignore", "replace"].includes(onConflict)) {
+    throw new InvalidOptionError("onConflict", onConflict, 'is not "throw", "ignore" or "replace".');
+  }
+  if (options.tx !== undefined && (typeof options.tx !== "object" || options.tx === null)) {
+    throw new InvalidOptionError("tx", options.tx, "is not a transaction. Pass what your ORM hands to the callback.");
+  }
+}
+
+/**
+ * Makes the row of a job: checks the arguments against JSON and the task's schema and every option against its bounds.
+ *
+ * @throws InvalidArgsError, InvalidOptionError
+ */
+export async function toNewJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
+  const job = toUncheckedJob(task, args, options);
+  const validated = validateArgs(task, args);
+  if (validated instanceof Promise) await validated;
+  return job;
+}
+
+function toUncheckedJob(task: AnyTask, args: unknown, options: DeferOptions): NewJob {
+  if (typeof args !== "object" || args === null || Array.isArray(args)) {
+    throw new InvalidArgsError(task.name, "args", `is ${args === null ? "null" : Array.isArray(args) ? "an array" : typeof args}, not an object`);
+  }
+  const problem = findJsonProblem(args, "args");
+  if (problem) throw new InvalidArgsError(task.name, problem.path, problem.problem);
+  return {
+    queue: options.queue === undefined ? task.queue : checkName("queue", options.queue),
+    task: task.name,
+    priority: options.priority === undefined ? task.priority : checkPriority("priority", options.priority),
+    lock: keyOf("lock", options.lock, task.lock, args),
+    queueingLock: keyOf("queueingLock", options.queueingLock, task.queueingLock, args),
+    argsJson: JSON.stringify(args),
+    ...scheduleOf(options),
+  };
+}
+
+function keyOf(name: string, given: string | null | undefined, option: KeyOption<never> | undefined, args: object): string | null {
+  if (given === null) return null;
+  const key = given ?? (typeof option === "function" ? option(args as never) : option);
+  return key === undefined || key === null ? null : checkLockKey(name, key);
+}
+
+function scheduleOf({ scheduleAt, scheduleIn }: DeferOptions): { atMs: number | null; inMs: number | null } {
+  if (scheduleAt !== undefined && scheduleIn !== undefined) {
+    throw new InvalidOptionError("scheduleIn", scheduleIn, "was given together with scheduleAt. Give one of them.");
+  }
+  if (scheduleAt !== undefined) return { atMs: momentToMs(scheduleAt), inMs: null };
+  if (scheduleIn === undefined) return { atMs: null, inMs: null };
+  const inMs = durationToMs(scheduleIn, "scheduleIn");
+  if (inMs > MAX_TIME_MS / 2) throw new InvalidOptionError("scheduleIn", inMs, "ms is more than 4,000 years.");
+  return { atMs: null, inMs };
+}
+
+const ISO_WITH_OFFSET = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+function momentToMs(moment: Date | string): number {
+  if (typeof moment === "string" && !ISO_WITH_OFFSET.test(moment)) {
+    const fix = "is not an ISO 8601 time with its offset. Write it like 2026-03-04T05:06:07Z or +01:00.";
+    throw new InvalidOptionError("scheduleAt", moment, fix);
+  }
+  const ms = typeof moment === "string" ? Date.parse(moment) : moment instanceof Date ? moment.getTime() : Number.NaN;
+  if (Number.isNaN(ms)) throw new InvalidOptionError("scheduleAt", moment, "is not a valid Date or ISO 8601 time.");
+  // Anything in the past means now; the bound keeps it a time that Postgres has.
+  if (ms > MAX_TIME_MS) throw new InvalidOptionError("scheduleAt", moment, "is after the year 9999.");
+  return Math.max(ms, 0);
+}

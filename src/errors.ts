@@ -1,0 +1,201 @@
+/** A stable name for each condition that a caller can act on. */
+export type ErrorCode =
+  | "already_enqueued"
+  | "app_load"
+  | "connector"
+  | "database"
+  | "invalid_args"
+  | "invalid_option"
+  | "job_aborted"
+  | "job_timeout"
+  | "lease_lost"
+  | "completion_rolled_back"
+  | "schema_mismatch"
+  | "task_already_registered"
+  | "task_not_found"
+  | "task_not_runnable"
+  | "shutdown_timeout";
+
+/** The base of every error of this package. */
+export class ProcrastinateError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** An option is unknown, out of its bounds, or contradicts another one. Nothing was written. */
+export class InvalidOptionError extends ProcrastinateError {
+  readonly option: string;
+  readonly value: unknown;
+
+  constructor(option: string, value: unknown, fix: string) {
+    super("invalid_option", `${option}: ${describe(value)} ${fix}`);
+    this.option = option;
+    this.value = value;
+  }
+}
+
+/** The arguments of a job are not JSON, are too large, or were refused by the task's schema. Nothing was written. */
+export class InvalidArgsError extends ProcrastinateError {
+  readonly taskName: string;
+  /** Where in the arguments, like `args.items[2].price`. */
+  readonly path: string;
+
+  constructor(taskName: string, path: string, problem: string, options?: ErrorOptions) {
+    super("invalid_args", `Task "${taskName}": ${path} ${problem}`, options);
+    this.taskName = taskName;
+    this.path = path;
+  }
+}
+
+/** A job with the same queueing lock is waiting already. The caller's transaction stays usable. */
+export class AlreadyEnqueuedError extends ProcrastinateError {
+  readonly queueingLock: string;
+
+  constructor(queueingLock: string) {
+    super(
+      "already_enqueued",
+      `A job with the queueing lock "${queueingLock}" is waiting already. ` +
+        `Catch this error, or pass onConflict: "ignore" or "replace" to get the id of the waiting job.`,
+    );
+    this.queueingLock = queueingLock;
+  }
+}
+
+/** Two tasks have the same name. */
+export class TaskAlreadyRegisteredError extends ProcrastinateError {
+  readonly taskName: string;
+
+  constructor(taskName: string) {
+    super("task_already_registered", `Two tasks are named "${taskName}". Give each task of an app its own name.`);
+    this.taskName = taskName;
+  }
+}
+
+/** No task of the app has this name. */
+export class TaskNotFoundError extends ProcrastinateError {
+  readonly taskName: string;
+
+  constructor(taskName: string, known: readonly string[]) {
+    const list = known.length === 0 ? "The app has no tasks" : `The app has ${known.slice(0, 20).join(", ")}`;
+    super("task_not_found", `No task is named "${taskName}". ${list}. Add it to createApp({ tasks: [...] }).`);
+    this.taskName = taskName;
+  }
+}
+
+/** A worker met a task that was defined without `run`. */
+export class TaskNotRunnableError extends ProcrastinateError {
+  readonly taskName: string;
+
+  constructor(taskName: string) {
+    super(
+      "task_not_runnable",
+      `Task "${taskName}" has no run function here: it is a contract. Add its implementation to the worker's app.`,
+    );
+    this.taskName = taskName;
+  }
+}
+
+/** The queue's tables are missing, older or newer than this package. */
+export class SchemaMismatchError extends ProcrastinateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("schema_mismatch", message, options);
+  }
+}
+
+/** What was handed over as a database or a transaction is none that the connector can use. */
+export class ConnectorError extends ProcrastinateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("connector", message, options);
+  }
+}
+
+/** An app module could not be loaded, or exports no app. */
+export class AppLoadError extends ProcrastinateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("app_load", message, options);
+  }
+}
+
+/** Why a run is asked to stop. */
+export type AbortReason = "user_request" | "shutdown" | "timeout" | "lease_lost";
+
+/** The reason of `context.signal` when it is aborted; a handler may throw one of its own to end as aborted, without retry. */
+export class JobAbortedError extends ProcrastinateError {
+  /** Undefined when a handler aborts itself. */
+  readonly reason: AbortReason | undefined;
+
+  constructor(message = "The job was aborted.", options?: ErrorOptions & { readonly reason?: AbortReason }) {
+    super("job_aborted", message, options);
+    this.reason = options?.reason;
+  }
+}
+
+/** A job ran for longer than the timeout of its task. */
+export class JobTimeoutError extends ProcrastinateError {
+  readonly timeoutMs: number;
+
+  constructor(taskName: string, timeoutMs: number, options?: ErrorOptions) {
+    super("job_timeout", `Task "${taskName}" ran for longer than its timeout of ${timeoutMs} ms.`, options);
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** The job was given to another worker, so what this one did must not be recorded. */
+export class LeaseLostError extends ProcrastinateError {
+  readonly jobId: bigint;
+
+  constructor(jobId: bigint) {
+    super(
+      "lease_lost",
+      `Job ${jobId} no longer belongs to this worker: it was rescued, deleted or finished elsewhere. ` +
+        "Let this error leave the transaction, so that its writes roll back.",
+    );
+    this.jobId = jobId;
+  }
+}
+
+/** A handler returned after `context.complete(tx)`, but that transaction did not commit. */
+export class CompletionRolledBackError extends ProcrastinateError {
+  readonly jobId: bigint;
+
+  constructor(jobId: bigint) {
+    super(
+      "completion_rolled_back",
+      `Job ${jobId} was completed in a transaction that did not commit. ` +
+        "Await the transaction in the handler and let its errors out.",
+    );
+    this.jobId = jobId;
+  }
+}
+
+/** Some handlers ignored their signal at shutdown; their jobs went back to wait, but they may still be running here. */
+export class ShutdownTimeoutError extends ProcrastinateError {
+  readonly jobIds: readonly bigint[];
+
+  constructor(jobIds: readonly bigint[]) {
+    super(
+      "shutdown_timeout",
+      `The worker stopped without ${jobIds.length} handlers that ignored context.signal (jobs ${jobIds.slice(0, 10).join(", ")}). ` +
+        "Pass the signal on to what they await, and end the process.",
+    );
+    this.jobIds = jobIds;
+  }
+}
+
+/** A short, safe description of a bad value for an error message. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  }
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? "an array" : `a ${value.constructor?.name ?? "null-prototype"} object`;
+  }
+  return String(value);
+}

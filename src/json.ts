@@ -1,0 +1,83 @@
+/** What JSON can say. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/**
+ * `T` where it is JSON, and `never` in each place where it is not (Date, bigint, function, symbol, Map, class with
+ * methods), so that passing such a value is a compile error there. Optional properties are fine.
+ */
+export type JsonCompatible<T> = T extends string | number | boolean | null
+  ? T
+  : T extends bigint | symbol | undefined | Date | RegExp | ((...args: never) => unknown) | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+    ? never
+    : T extends object
+      ? { [K in keyof T]: undefined extends T[K] ? JsonCompatible<Exclude<T[K], undefined>> | undefined : JsonCompatible<T[K]> }
+      : unknown extends T
+        ? JsonValue
+        : never;
+
+/** A place inside a value that JSON cannot say. */
+export interface JsonProblem {
+  readonly path: string;
+  readonly problem: string;
+}
+
+const NUL = "\u0000";
+
+/**
+ * Finds the first place in `value` that Postgres could not store as jsonb and give back the same:
+ * JSON.stringify would drop it, change it without a word, or Postgres would refuse it.
+ */
+export function findJsonProblem(value: unknown, path: string, ancestors: readonly object[] = []): JsonProblem | undefined {
+  switch (typeof value) {
+    case "boolean":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : { path, problem: `is ${value}, which JSON has no word for` };
+    case "string":
+      return findTextProblem(value, path);
+    case "object":
+      return value === null ? undefined : findObjectProblem(value, path, ancestors);
+    case "undefined":
+      return { path, problem: "is undefined, which JSON has no word for: leave it out or use null" };
+    default:
+      return { path, problem: `is a ${typeof value}, which JSON has no word for` };
+  }
+}
+
+/** jsonb holds neither the NUL character nor half of a surrogate pair. */
+export function findTextProblem(text: string, path: string): JsonProblem | undefined {
+  if (text.includes(NUL)) return { path, problem: "contains a NUL character (\\u0000), which Postgres cannot store" };
+  if (!text.isWellFormed()) return { path, problem: "contains half of a surrogate pair, which Postgres cannot store" };
+  return undefined;
+}
+
+/** The text with what Postgres cannot store replaced by U+FFFD: for error messages, which must be recorded whatever they say. */
+export function toStorableText(text: string): string {
+  return text.toWellFormed().replaceAll(NUL, "\uFFFD");
+}
+
+function findObjectProblem(value: object, path: string, ancestors: readonly object[]): JsonProblem | undefined {
+  if (ancestors.includes(value)) return { path, problem: "refers back to an object that contains it" };
+  if (ancestors.length >= MAX_DEPTH) return { path, problem: `is nested deeper than ${MAX_DEPTH} levels` };
+  const inside = [...ancestors, value];
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const found = findJsonProblem(value[index], `${path}[${index}]`, inside);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    return { path, problem: `is a ${value.constructor?.name ?? "class"} object: turn it into plain JSON, a Date with toISOString()` };
+  }
+  for (const [key, item] of Object.entries(value)) {
+    const found = findTextProblem(key, `the key ${JSON.stringify(key)} of ${path}`) ?? findJsonProblem(item, `${path}.${key}`, inside);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const MAX_DEPTH = 500;

@@ -1,0 +1,53 @@
+import { type QueueSql, statement, textArray } from "./statement.ts";
+
+/** The version of the tables that this package was made for. The tables say theirs as the default of a column. */
+export const SCHEMA_VERSION = 1;
+
+/** $1 name, $2 queues or null for all. */
+const register = statement(
+  "register_worker",
+  (t) => `insert into ${t.workers} (name, queues) values ($1::text, $2::text::text[])
+returning id::text as id, schema_version as "schemaVersion"`,
+);
+
+/**
+ * $1 id, $2 name, $3 queues, $4 idle. Writes the row anew if it is gone: a worker that was taken for dead goes on
+ * under its id, and what it lost meanwhile is fenced by the leases.
+ */
+const beat = statement(
+  "beat_worker",
+  (t) => `insert into ${t.workers} as w (id, name, queues, idle) values ($1::text::bigint, $2::text, $3::text::text[], $4::boolean)
+on conflict (id) do update set last_heartbeat = now(), idle = excluded.idle
+returning (w.xmax <> 0) as alive`,
+);
+
+/** $1 id. */
+const unregister = statement(
+  "unregister_worker",
+  (t) => `with gone as (delete from ${t.workers} where id = $1::text::bigint returning 1) select count(*)::int as gone from gone`,
+);
+
+export interface WorkerRow {
+  readonly name: string;
+  /** Undefined for all. */
+  readonly queues: readonly string[] | undefined;
+}
+
+/** Writes a worker's row; gives its id and the version of the tables. */
+export async function registerWorker(sql: QueueSql, worker: WorkerRow): Promise<{ id: bigint; schemaVersion: number }> {
+  const row = await register<{ id: string; schemaVersion: number }>(sql, [worker.name, queuesOf(worker)]);
+  return { id: BigInt(row.id), schemaVersion: row.schemaVersion };
+}
+
+/** Says that the worker lives and whether it wants to be notified. */
+export async function beatWorker(sql: QueueSql, worker: WorkerRow & { id: bigint; idle: boolean }): Promise<void> {
+  await beat(sql, [String(worker.id), worker.name, queuesOf(worker), worker.idle]);
+}
+
+export async function unregisterWorker(sql: QueueSql, id: bigint): Promise<void> {
+  await unregister(sql, [String(id)]);
+}
+
+function queuesOf(worker: WorkerRow): string | null {
+  return worker.queues === undefined ? null : textArray(worker.queues);
+}

@@ -1,0 +1,42 @@
+import type { Lease } from "./job-row.ts";
+import { numberArray, type QueueSql, statement } from "./statement.ts";
+
+/**
+ * $1 ids, $2 leases. Takes jobs that run for long out of the fetch index, where each fetch would have to skip them, to
+ * the far end of the wake index, where the rescue of a dead worker's jobs finds them.
+ */
+const run = statement(
+  "check_running_jobs",
+  (t) => `
+with running as materialized (
+  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
+), settled as (
+  update ${t.jobs} j set ready = false, wake_at = 'infinity' from running r
+  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and j.wake_at is distinct from 'infinity'
+)
+select (select json_agg(r.id::text)::text from running r
+        where not exists (select 1 from ${t.jobs} j where j.id = r.id and j.lease = r.lease and j.status = 'doing')) as lost,
+       (select json_agg(r.id::text)::text from running r
+        join ${t.jobs} j on j.id = r.id and j.lease = r.lease and j.abort_requested) as "abortRequested"`,
+);
+
+export interface CheckedJobs<Item> {
+  /** No longer this worker's. */
+  readonly lost: readonly Item[];
+  /** Somebody asked for their abort. */
+  readonly abortRequested: readonly Item[];
+}
+
+/** Marks running jobs as running for long, and says which of them should stop. */
+export async function checkRunningJobs<Item extends Lease>(sql: QueueSql, jobs: readonly Item[]): Promise<CheckedJobs<Item>> {
+  const ids = numberArray(jobs.map((job) => job.id));
+  const row = await run<{ lost: string | null; abortRequested: string | null }>(sql, [
+    ids,
+    numberArray(jobs.map((job) => job.lease)),
+  ]);
+  const among = (text: string | null): Item[] => {
+    const found = new Set(text === null ? [] : (JSON.parse(text) as string[]));
+    return jobs.filter((job) => found.has(String(job.id)));
+  };
+  return { lost: among(row.lost), abortRequested: among(row.abortRequested) };
+}

@@ -1,0 +1,133 @@
+import { CLAIM, candidates, type Fetched, type FetchRequest, nextWakeMs, perQueue } from "./fetch-jobs.ts";
+import { JOB_ROW, parseJobRows } from "./job-row.ts";
+import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
+
+/**
+ * The head of each lock among the candidates, where nobody runs under that lock.
+ *
+ * Heads are compared by ctid, the version of the row in this statement's snapshot, and not by id: a row that changed
+ * between the snapshot and its row lock comes back from `for update` with its new ctid, which the update's Tid Scan
+ * does not see. By id such a head would count and its followers would run without it.
+ */
+function heads(t: TableNames): string {
+  return `
+  select l.lock, h.tid as head
+  from (select distinct c.lock from cand c where c.lock is not null) l
+  cross join lateral (
+    select * from (
+      select o.ctid as tid from ${t.jobs} o
+      where o.lock = l.lock and o.finished_at is null and coalesce(o.status = 'todo', false)
+      order by o.priority desc, o.id
+      limit (select 1)
+    ) y limit 1
+  ) h
+  where not exists (select 1 from ${t.jobs} r where r.running_lock = l.lock)`;
+}
+
+/** Followers that a claimed head takes with it, in order; `ok` until the first that is not due or in another queue. */
+function followers(t: TableNames): string {
+  return `
+  select f.tid, f.id, f.lock, f.place, f.ok
+  from (select r.id, r.lock from run r where r.lock is not null and $6::int > 0) r
+  cross join lateral (
+    select o.tid, o.id, o.lock, row_number() over w as place, bool_and(o.due and o.queue_name = any($1::text::text[])) over w as ok
+    from (select * from (
+        select o.ctid as tid, o.id, o.lock, o.priority, o.queue_name, o.scheduled_at is null or o.scheduled_at <= now() as due
+        from ${t.jobs} o
+        where o.lock = r.lock and o.finished_at is null and coalesce(o.status = 'todo', false) and o.id <> r.id
+        order by o.priority desc, o.id
+        limit (select least($6::int, greatest(0, $3::int / (select greatest(1, count(*)) from run where lock is not null) - 1)))
+      ) o2 limit 1000) o
+    window w as (order by o.priority desc, o.id)
+  ) f`;
+}
+
+/**
+ * $1 queues, $2 rows per queue, $3 claim at most, $4 worker, $5 rows to look at, $6 followers per head.
+ *
+ * Gives each candidate a verdict: run; `later`, not due; `wait`, its lock is busy or another job is the lock's head.
+ * Claims the first kind and sets the others aside, out of the fetch index: what cannot run now must not be looked at
+ * again and again. A job that is not due comes back at its time, one that waits when its lock is released (promote).
+ *
+ * - Claim and set-aside are two updates of disjoint rows by ctid: no join whose plan could flip.
+ * - The members of a lane run one after the other; the last one holds `running_lock`, so that they can finish in any
+ *   batches and the last releases the lock.
+ */
+const run = statement(
+  "fetch_locked_jobs",
+  (t) => `
+with cand as materialized (${candidates(t, "j.lock, j.scheduled_at", "$2", "$5")}
+), heads as materialized (${heads(t)}
+), verdicts as materialized (
+  select c.tid, c.id, c.priority, c.lock,
+         case when c.lock is not null and not (c.tid in (select h.head from heads h)) then 'wait'
+              when c.scheduled_at > now() then 'later' else 'run' end as verdict
+  from cand c
+), run as materialized (
+  select tid, id, lock from verdicts where verdict = 'run' order by priority desc, id limit (select $3::int)
+), behind as materialized (${followers(t)}
+), got as materialized (
+  select o.ctid as tid from ${t.jobs} o where o.ctid = any(array(select tid from behind where ok)) and o.status = 'todo'
+  for no key update skip locked
+), lane as materialized (
+  select x.tid, x.id, x.lock, x.place from (
+    select b.tid, b.id, b.lock, b.place, row_number() over (partition by b.lock order by b.place) as gapless
+    from behind b where b.tid in (select g.tid from got g)
+  ) x where x.place = x.gapless
+), owner as materialized (
+  select distinct on (a.lock) a.id from (
+    select id, lock, 0 as place from run where lock is not null union all select id, lock, place from lane
+  ) a order by a.lock, a.place desc
+), claimed as (
+  update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint,
+         running_lock = case when j.lock is not null and j.id in (select o.id from owner o) then j.lock end
+  where j.ctid = any(array(select tid from run union all select tid from lane))
+  returning ${JOB_ROW} as job
+), aside as (
+  update ${t.jobs} j set ready = false,
+         wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
+  where j.ctid = any(array(select tid from verdicts where verdict <> 'run' except all select tid from lane))
+  returning j.lock, j.wake_at
+)
+select (select json_agg(job)::text from claimed) as jobs,
+       (select count(*)::int from cand) as seen,
+       (select count(*)::int from aside) as aside,
+       (select json_agg(distinct a.lock)::text from aside a where a.wake_at is null) as "waitingLocks",
+       (select least(${nextWakeMs(t)}, min(extract(epoch from a.wake_at - now())::float8 * 1000)) from aside a) as "nextWakeMs"`,
+);
+
+interface Row {
+  readonly jobs: string | null;
+  readonly seen: number;
+  readonly aside: number;
+  readonly waitingLocks: string | null;
+  readonly nextWakeMs: number | null;
+}
+
+export interface LockedFetchRequest extends FetchRequest {
+  /** Rows to look at: more than `limit` finds runnable jobs behind many that are not. */
+  readonly window: number;
+  /** How many followers the head of a lock takes along. */
+  readonly followers: number;
+}
+
+export interface LockedFetched extends Fetched {
+  /** Rows that cannot run now and left the fetch index. */
+  readonly aside: number;
+  /** Locks that jobs were set aside for: promote these at once, their release may have crossed this statement. */
+  readonly waitingLocks: readonly string[];
+}
+
+/** Claims the next jobs with regard to locks and schedules. */
+export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest): Promise<LockedFetched> {
+  const { queues, limit, workerId, window, followers } = request;
+  const values = [textArray(queues), perQueue(window, queues.length), limit, String(workerId), window, followers];
+  const row = await run<Row>(sql, values);
+  return {
+    jobs: parseJobRows(row.jobs),
+    seen: row.seen,
+    aside: row.aside,
+    waitingLocks: row.waitingLocks === null ? [] : (JSON.parse(row.waitingLocks) as string[]),
+    nextWakeMs: row.nextWakeMs ?? undefined,
+  };
+}

@@ -1,0 +1,67 @@
+import { notifyIdle } from "./job-row.ts";
+import { type QueueSql, statement } from "./statement.ts";
+
+/** A job to be written, checked and complete. */
+export interface NewJob {
+  readonly queue: string;
+  readonly task: string;
+  readonly priority: number;
+  readonly lock: string | null;
+  readonly queueingLock: string | null;
+  /** The arguments as JSON text. */
+  readonly argsJson: string;
+  /** Milliseconds since 1970, or null. */
+  readonly atMs: number | null;
+  /** Milliseconds from now by the database's clock, or null. */
+  readonly inMs: number | null;
+}
+
+/**
+ * $1 the jobs as JSON. Rows whose queueing lock is taken are left out, never raised: a unique violation would abort
+ * the caller's transaction.
+ */
+const run = statement(
+  "insert_jobs",
+  (t) => `
+with inserted as (
+  insert into ${t.jobs} (queue_name, task_name, priority, lock, queueing_lock, queueing_key, args, scheduled_at, ready, wake_at)
+  select r.queue, r.task, r.priority, r.lock, r."queueingLock", r."queueingLock", r.args, s.at,
+         s.at is null or s.at <= now(), case when s.at > now() then s.at end
+  from rows from (jsonb_to_recordset($1::text::jsonb) as (queue text, task text, priority int, lock text,
+         "queueingLock" text, args jsonb, "atMs" float8, "inMs" float8)) with ordinality
+    as r(queue, task, priority, lock, "queueingLock", args, "atMs", "inMs", ordinality)
+  cross join lateral (
+    select coalesce(to_timestamp(r."atMs" / 1000), clock_timestamp() + r."inMs" * interval '1 millisecond') as at
+  ) s
+  order by r.ordinality
+  on conflict (queueing_key) where queueing_key is not null do nothing
+  returning id, queue_name, queueing_lock, wake_at
+), changed as (
+  select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from inserted
+), notified as materialized (${notifyIdle(t, "changed")})
+select (select json_agg(json_build_array(i.id::text, i.queueing_lock))::text from inserted i) as inserted,
+       (select sent::int from notified) as notified`,
+);
+
+/** The JSON of a job, with its arguments put in as they are: they were turned into JSON once already. */
+export function newJobJson({ argsJson, ...job }: NewJob): string {
+  return `${JSON.stringify(job).slice(0, -1)},"args":${argsJson}}`;
+}
+
+/**
+ * Writes jobs and gives the id of each, in their order; undefined for a job whose queueing lock is taken.
+ * The same queueing lock must not stand in the list twice.
+ */
+export async function insertJobs(sql: QueueSql, jobs: readonly NewJob[]): Promise<(bigint | undefined)[]> {
+  const row = await run<{ inserted: string | null }>(sql, [`[${jobs.map(newJobJson).join(",")}]`]);
+  const inserted = JSON.parse(row.inserted ?? "[]") as [id: string, queueingLock: string | null][];
+  const sorted = inserted.map(([id, key]) => ({ id: BigInt(id), key })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  // Ids were given in the order of the list, so that both are walked together; only keyed jobs can be missing.
+  let next = 0;
+  return jobs.map((job) => {
+    const candidate = sorted[next];
+    if (candidate === undefined || candidate.key !== job.queueingLock) return undefined;
+    next++;
+    return candidate.id;
+  });
+}

@@ -1,0 +1,76 @@
+import type { Job } from "../job.ts";
+import type { JsonObject } from "../json.ts";
+import type { TableNames } from "./statement.ts";
+
+/** A claimed job as it travels: one JSON array per job inside one JSON text. */
+export type JobRow = readonly [
+  id: string,
+  queue: string,
+  task: string,
+  priority: number,
+  lock: string | null,
+  queueingLock: string | null,
+  args: JsonObject,
+  attempts: number,
+  lease: number,
+  rescues: number,
+  scheduledAtMs: number | null,
+  deferredAtMs: number,
+];
+
+/** The JSON array of the row `j`, in the order of `JobRow`. Ids are text: JSON.parse would round a bigint. */
+export const JOB_ROW = `json_build_array(j.id::text, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
+    j.args, j.attempts, j.lease, j.rescues, extract(epoch from j.scheduled_at)::float8 * 1000, extract(epoch from j.deferred_at)::float8 * 1000)`;
+
+/** The jobs of a JSON text, in the order in which they should run: a RETURNING has none. */
+export function parseJobRows(text: string | null): Job[] {
+  if (text === null) return [];
+  const jobs = (JSON.parse(text) as readonly JobRow[]).map(toJob);
+  return jobs.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
+}
+
+function toJob(row: JobRow): Job {
+  return {
+    id: BigInt(row[0]),
+    queue: row[1],
+    taskName: row[2],
+    priority: row[3],
+    lock: row[4],
+    queueingLock: row[5],
+    args: row[6],
+    attempts: row[7],
+    lease: row[8],
+    rescues: row[9],
+    scheduledAt: row[10] === null ? null : new Date(row[10]),
+    deferredAt: new Date(row[11]),
+  };
+}
+
+/** What fences a worker's writes: a row is changed only while it is `doing` under this lease. */
+export interface Lease {
+  readonly id: bigint;
+  readonly lease: number;
+}
+
+/**
+ * The queueing key of the row `j` when it waits again: its queueing lock, unless another job took that meanwhile, or
+ * one with a lower id takes it in the same statement. `ids` selects the ids of the statement's jobs.
+ * A retry, a release and a rescue are no deferring, so both jobs then wait; refusing would lose one.
+ */
+export function queueingKeyAgain(t: TableNames, ids: string): string {
+  return `case when j.queueing_lock is not null
+      and not exists (select 1 from ${t.jobs} s where s.queueing_key = j.queueing_lock)
+      and not exists (select 1 from ${t.jobs} s where s.id in (${ids}) and s.queueing_lock = j.queueing_lock and s.id < j.id)
+      then j.queueing_lock end`;
+}
+
+/**
+ * Tells the idle workers of the queues in the relation `changed (queue_name, delay_ms)` that there is work.
+ * A transaction with a pending NOTIFY takes an instance-wide lock when it commits, which cuts the app's commit rate
+ * to a quarter under load: so nothing is sent while nobody is idle.
+ */
+export function notifyIdle(t: TableNames, changed: string): string {
+  return `select count(pg_notify('${t.channel.replaceAll("'", "''")}', json_build_object('queue', c.queue_name, 'delayMs', c.delay_ms)::text)) as sent
+    from (select queue_name, min(delay_ms) as delay_ms from ${changed} group by queue_name) c
+    where exists (select 1 from ${t.workers} w where w.idle and (w.queues is null or c.queue_name = any(w.queues)))`;
+}

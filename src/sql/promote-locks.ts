@@ -1,0 +1,39 @@
+import { notifyIdle } from "./job-row.ts";
+import { type QueueSql, statement, textArray } from "./statement.ts";
+
+/**
+ * $1 locks. Makes the head of each lock ready again, where it was set aside and nobody runs under the lock.
+ *
+ * A statement of its own, after the commit of whatever released the lock, and again after setting jobs aside: inside
+ * the releasing transaction its snapshot could miss a job that a fetch is setting aside at that moment.
+ */
+const run = statement(
+  "promote_locks",
+  (t) => `
+with heads as materialized (
+  select x.id from (select distinct u.lock from unnest($1::text::text[]) u(lock)) l
+  cross join lateral (
+    select * from (
+      select o.id, o.ready, o.wake_at from ${t.jobs} o
+      where o.lock = l.lock and o.finished_at is null and coalesce(o.status = 'todo', false)
+      order by o.priority desc, o.id
+      limit (select 1)
+    ) y limit 1
+  ) x
+  where not x.ready and x.wake_at is null and not exists (select 1 from ${t.jobs} r where r.running_lock = l.lock)
+), promoted as (
+  update ${t.jobs} j set ready = j.scheduled_at is null or j.scheduled_at <= now(),
+         wake_at = case when j.scheduled_at > now() then j.scheduled_at end
+  where j.id = any(array(select id from heads)) and j.status = 'todo' and not j.ready and j.wake_at is null
+  returning j.queue_name, j.wake_at
+), changed as (
+  select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from promoted
+), notified as materialized (${notifyIdle(t, "changed")})
+select (select count(*)::int from promoted) as promoted, (select sent::int from notified) as notified`,
+);
+
+/** Lets the next job of each lock run, and says how many there were. */
+export async function promoteLocks(sql: QueueSql, locks: readonly string[]): Promise<number> {
+  const row = await run<{ promoted: number }>(sql, [textArray(locks)]);
+  return row.promoted;
+}

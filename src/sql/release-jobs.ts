@@ -1,0 +1,53 @@
+import { lostAmong } from "./finish-jobs.ts";
+import { type Lease, notifyIdle, queueingKeyAgain } from "./job-row.ts";
+import { numberArray, type QueueSql, statement } from "./statement.ts";
+
+/**
+ * $1 ids, $2 leases, $3 ids of running jobs that keep the lock of a released lane, $4 their worker.
+ *
+ * No run ended, so no attempt is counted. When a lane is cut while its first members run on, the lock passes from the
+ * last member to the one that runs: `kept` waits for `again`, which frees the unique index first.
+ */
+const run = statement(
+  "release_jobs",
+  (t) => `
+with released as materialized (
+  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
+), again as (
+  update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, ready = true,
+         wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from released")}
+  from released r
+  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and not j.abort_requested
+  returning j.id, j.queue_name, 0 as delay_ms
+), aborted as (
+  update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null, finished_at = now()
+  from released r
+  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and j.abort_requested
+  returning j.id
+), kept as (
+  update ${t.jobs} j set running_lock = j.lock
+  where j.id = any($3::text::bigint[]) and j.status = 'doing' and j.worker_id = $4::text::bigint
+    and (select count(*) from again) + (select count(*) from aborted) > 0
+), events as (
+  insert into ${t.events} (job_id, type) select id, 'aborted'::${t.jobEventType} from aborted
+), notified as materialized (${notifyIdle(t, "again")}), done as (
+  select id from again union all select id from aborted
+)
+select (select count(*)::int from done) as count, (select json_agg(d.id::text)::text from done d) as ids,
+       (select sent::int from notified) as notified`,
+);
+
+export interface ReleaseRequest<Item extends Lease> {
+  readonly workerId: bigint;
+  readonly jobs: readonly Item[];
+  /** Jobs of the same locks that run on. */
+  readonly lockKeepers: readonly bigint[];
+}
+
+/** Gives claimed jobs back as if they had never been claimed; returns those that no longer belonged to the worker. */
+export async function releaseJobs<Item extends Lease>(sql: QueueSql, request: ReleaseRequest<Item>): Promise<Item[]> {
+  const { jobs, lockKeepers, workerId } = request;
+  const leases = [numberArray(jobs.map((job) => job.id)), numberArray(jobs.map((job) => job.lease))];
+  const row = await run<{ count: number; ids: string | null }>(sql, [...leases, numberArray(lockKeepers), String(workerId)]);
+  return lostAmong(jobs, row);
+}

@@ -1,0 +1,32 @@
+import { type NewJob, newJobJson } from "./insert-jobs.ts";
+import { notifyIdle } from "./job-row.ts";
+import { type QueueSql, statement } from "./statement.ts";
+
+/**
+ * $1 one job as JSON. Changes the job that waits under its queueing lock. Its id and
+ * its place in the history stay, all the rest is the new job's.
+ */
+const run = statement(
+  "replace_waiting_job",
+  (t) => `
+with replaced as (
+  update ${t.jobs} j set queue_name = r.queue, task_name = r.task, priority = r.priority, lock = r.lock, args = r.args,
+         scheduled_at = s.at, ready = s.at is null or s.at <= now(), wake_at = case when s.at > now() then s.at end
+  from jsonb_to_record($1::text::jsonb) as r(queue text, task text, priority int, lock text, "queueingLock" text,
+         args jsonb, "atMs" float8, "inMs" float8)
+  cross join lateral (
+    select coalesce(to_timestamp(r."atMs" / 1000), clock_timestamp() + r."inMs" * interval '1 millisecond') as at
+  ) s
+  where j.queueing_key = r."queueingLock"
+  returning j.id, j.queue_name, j.wake_at
+), changed as (
+  select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from replaced
+), notified as materialized (${notifyIdle(t, "changed")})
+select (select id::text from replaced) as id, (select sent::int from notified) as notified`,
+);
+
+/** Replaces the job that waits under the queueing lock of `job` and gives its id; undefined when none waits. */
+export async function replaceWaitingJob(sql: QueueSql, job: NewJob): Promise<bigint | undefined> {
+  const row = await run<{ id: string | null }>(sql, [newJobJson(job)]);
+  return row.id === null ? undefined : BigInt(row.id);
+}

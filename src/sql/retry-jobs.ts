@@ -1,0 +1,62 @@
+import type { EventDetail } from "./end-jobs.ts";
+import { lostAmong } from "./finish-jobs.ts";
+import { type Lease, notifyIdle, queueingKeyAgain } from "./job-row.ts";
+import { type QueueSql, statement } from "./statement.ts";
+
+/** A job whose run failed and which shall run again. */
+export interface RetriedJob extends Lease {
+  readonly delayMs: number;
+  readonly priority?: number | undefined;
+  readonly queue?: string | undefined;
+  /** A new lock, null for none, undefined for the one it has. */
+  readonly lock?: string | null | undefined;
+  readonly detail: EventDetail;
+}
+
+/**
+ * $1 the jobs as JSON. A job whose abort was requested meanwhile ends as aborted: a waiting job cannot be asked to
+ * abort, and nobody wants it to run again.
+ */
+const run = statement(
+  "retry_jobs",
+  (t) => `
+with failed as materialized (
+  select * from jsonb_to_recordset($1::text::jsonb)
+    as (id bigint, lease int, "delayMs" float8, priority int, queue text, "setLock" boolean, lock text, detail jsonb)
+), again as (
+  update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null,
+         attempts = j.attempts + 1, priority = coalesce(f.priority, j.priority), queue_name = coalesce(f.queue, j.queue_name),
+         lock = case when f."setLock" then f.lock else j.lock end,
+         scheduled_at = now() + f."delayMs" * interval '1 millisecond',
+         ready = f."delayMs" <= 0, wake_at = case when f."delayMs" > 0 then now() + f."delayMs" * interval '1 millisecond' end,
+         queueing_key = ${queueingKeyAgain(t, "select id from failed")}
+  from failed f
+  where j.id = f.id and j.lease = f.lease and j.status = 'doing' and not j.abort_requested
+  returning j.id, j.queue_name, f."delayMs" as delay_ms, f.detail
+), aborted as (
+  update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null,
+         attempts = j.attempts + 1, finished_at = now()
+  from failed f
+  where j.id = f.id and j.lease = f.lease and j.status = 'doing' and j.abort_requested
+  returning j.id, f.detail
+), events as (
+  insert into ${t.events} (job_id, type, detail)
+  select id, 'deferred_for_retry'::${t.jobEventType}, detail from again
+  union all select id, 'aborted', detail from aborted
+), changed as (
+  select queue_name, delay_ms from again
+), notified as materialized (${notifyIdle(t, "changed")}), done as (
+  select id from again union all select id from aborted
+)
+select (select count(*)::int from done) as count, (select json_agg(d.id::text)::text from done d) as ids,
+       (select sent::int from notified) as notified`,
+);
+
+/** Puts failed jobs back to wait for their next run and gives those that no longer belonged to the worker. */
+export async function retryJobs<Item extends RetriedJob>(sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
+  const rows = jobs.map(({ id, lease, delayMs, priority, queue, lock, detail }) => ({
+    ...{ id: String(id), lease, delayMs, priority, queue, detail },
+    ...(lock === undefined ? {} : { setLock: true, lock }),
+  }));
+  return lostAmong(jobs, await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows)]));
+}

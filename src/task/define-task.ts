@@ -1,0 +1,75 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { durationToMs } from "../duration.ts";
+import { InvalidOptionError } from "../errors.ts";
+import { checkKnownOptions, checkName, checkPriority } from "../option-checks.ts";
+import type { JobContext } from "./job-context.ts";
+import { type RetryStrategy, toRetryStrategy } from "./retry.ts";
+import { type KeyOption, type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
+
+/** A task with its options checked and its defaults filled in, its types erased. */
+export interface AnyTask {
+  readonly name: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly lock: KeyOption<never> | undefined;
+  readonly queueingLock: KeyOption<never> | undefined;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly retry: RetryStrategy | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly run: ((args: never, context: JobContext) => unknown) | undefined;
+}
+
+declare const inputType: unique symbol;
+
+/** A task whose jobs are deferred with `Input`. */
+export interface Task<Input> extends AnyTask {
+  /** Carries the type of the arguments; there is no such property. */
+  readonly [inputType]?: (input: Input) => void;
+}
+
+/**
+ * Defines a task: data only, so that it can be imported by web code and worker alike.
+ *
+ * @throws InvalidOptionError when an option is unknown or out of its bounds.
+ */
+export function defineTask<Schema extends StandardSchemaV1>(
+  options: SchemaTaskOptions<Schema>,
+): Task<StandardSchemaV1.InferInput<Schema>>;
+export function defineTask<Input extends object = Record<never, never>>(options: PlainTaskOptions<Input>): Task<Input>;
+export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<StandardSchemaV1>): AnyTask {
+  checkKnownOptions("defineTask", options, TASK_OPTION_NAMES);
+  checkName("name", options.name);
+  checkName("queue", options.queue ?? "default");
+  checkFunction("run", options.run);
+  checkKey("lock", options.lock);
+  checkKey("queueingLock", options.queueingLock);
+  if (options.schema !== undefined && typeof options.schema["~standard"]?.validate !== "function") {
+    throw new InvalidOptionError("schema", options.schema, 'is not a Standard Schema: it has no ["~standard"].validate.');
+  }
+  return Object.freeze({
+    name: options.name,
+    queue: options.queue ?? "default",
+    priority: checkPriority("priority", options.priority ?? 0),
+    lock: options.lock,
+    queueingLock: options.queueingLock,
+    schema: options.schema,
+    retry: toRetryStrategy(options.retry),
+    timeoutMs: options.timeout === undefined ? undefined : checkTimeout(durationToMs(options.timeout, "timeout")),
+    run: options.run,
+  });
+}
+
+function checkFunction(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new InvalidOptionError(option, value, "is not a function.");
+  }
+}
+
+function checkKey(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "string") checkFunction(option, value);
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs > 0) return timeoutMs;
+  throw new InvalidOptionError("timeout", timeoutMs, "is not longer than 0 ms. Leave it out for no timeout.");
+}

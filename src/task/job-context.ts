@@ -1,0 +1,26 @@
+import type { Job } from "../job.ts";
+import type { JsonValue } from "../json.ts";
+import type { Logger } from "../logger.ts";
+import type { Deferrer } from "./deferrer.ts";
+
+/** What a handler gets beside its arguments. */
+export interface JobContext extends Deferrer<object> {
+  readonly job: Job;
+  /** The number of this run, from 1. */
+  readonly attempt: number;
+  /**
+   * Aborted when the run should stop. Its reason is a `JobAbortedError` whose `reason` is `user_request`, `shutdown`,
+   * `timeout` or `lease_lost`. A handler that then rejects was interrupted; one that returns has succeeded.
+   */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /**
+   * Marks the job as succeeded inside the caller's ORM transaction, so that its writes and the job's completion
+   * commit together or not at all. Call it last in the transaction and let its error out.
+   *
+   * @param tx The transaction of the app's ORM.
+   * @param result Stored on the job; absent for none.
+   * @throws LeaseLostError when the job no longer belongs to this worker: the transaction must roll back.
+   */
+  complete(tx: object, result?: JsonValue): Promise<void>;
+}

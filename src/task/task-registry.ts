@@ -1,0 +1,39 @@
+import { InvalidOptionError, TaskAlreadyRegisteredError, TaskNotFoundError } from "../errors.ts";
+import type { AnyTask } from "./define-task.ts";
+
+/** The tasks of an app by name. */
+export class TaskRegistry {
+  readonly #tasks = new Map<string, AnyTask>();
+
+  /** @throws TaskAlreadyRegisteredError when two tasks have one name; InvalidOptionError for what is no task. */
+  constructor(tasks: readonly AnyTask[]) {
+    if (!Array.isArray(tasks)) throw new InvalidOptionError("tasks", tasks, "is not an array of tasks.");
+    for (const task of tasks) {
+      if (typeof task?.name !== "string" || typeof task.queue !== "string") {
+        throw new InvalidOptionError("tasks", task, "is not a task. Make it with defineTask({ name, run }).");
+      }
+      if (this.#tasks.has(task.name)) throw new TaskAlreadyRegisteredError(task.name);
+      this.#tasks.set(task.name, task);
+    }
+  }
+
+  get names(): readonly string[] {
+    return [...this.#tasks.keys()];
+  }
+
+  /** Some task can be run here, not only deferred. */
+  get hasRunnable(): boolean {
+    return [...this.#tasks.values()].some((task) => task.run !== undefined);
+  }
+
+  find(name: string): AnyTask | undefined {
+    return this.#tasks.get(name);
+  }
+
+  /** @throws TaskNotFoundError */
+  get(name: string): AnyTask {
+    const task = this.#tasks.get(name);
+    if (!task) throw new TaskNotFoundError(name, this.names);
+    return task;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Clock, Random } from "../clock.ts";
+import { DatabaseError } from "../database-error.ts";
+import type { WorkerEvents } from "../events.ts";
+
+const MIN_BACKOFF_MS = 50;
+/** A database that is back is found within this time. */
+const MAX_BACKOFF_MS = 1000;
+
+/** Knows whether the database answers, and how long to wait before it is asked again. A lost one never ends a worker. */
+export class DatabaseHealth {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #events: WorkerEvents;
+  #lostAt: number | undefined;
+  #failures = 0;
+  #givingUp = false;
+
+  constructor(clock: Clock, random: Random, events: WorkerEvents) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#events = events;
+  }
+
+  get isLost(): boolean {
+    return this.#lostAt !== undefined;
+  }
+
+  /** A statement went through. */
+  ok(): void {
+    this.#failures = 0;
+    if (this.#lostAt === undefined) return;
+    this.#events.emit("database_back", { downMs: this.#clock.now() - this.#lostAt });
+    this.#lostAt = undefined;
+  }
+
+  /** A statement failed. Gives the milliseconds to wait before the next try, with jitter: all workers of an app try. */
+  failed(error: unknown): number {
+    // Two workers met: the same statement again, with a fresh snapshot, is enough.
+    if (isCollision(error)) return 1 + 10 * this.#random();
+    if (this.#lostAt === undefined) {
+      this.#lostAt = this.#clock.now();
+      this.#events.emit("database_lost", { error });
+    }
+    const backoff = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
+    this.#failures++;
+    return backoff * (0.5 + 0.5 * this.#random());
+  }
+
+  /** From now on the next failure of a statement is its last: the end of a shutdown cannot wait for a database. */
+  giveUp(): void {
+    this.#givingUp = true;
+  }
+
+  /**
+   * Runs a statement until it goes through.
+   *
+   * @throws DatabaseError when Postgres refuses its data, which no repetition mends; any error after `giveUp`.
+   */
+  async insist<T>(run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const result = await run();
+        this.ok();
+        return result;
+      } catch (error) {
+        const refused = error instanceof DatabaseError && error.isDataProblem && !isCollision(error);
+        if (refused || this.#givingUp) throw error;
+        await new Promise<void>((resolve) => this.#clock.timer(this.failed(error), resolve));
+      }
+    }
+  }
+}
+
+/** A unique violation here is one of running_lock or queueing_key: another worker was faster. */
+function isCollision(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.isTransient || error.sqlState === "23505");
+}

@@ -1,0 +1,153 @@
+import { Loop, type Service } from "../service.ts";
+import { wakeJobs } from "../sql/wake-jobs.ts";
+import type { JobDispatcher } from "./job-dispatcher.ts";
+import type { JobFetcher } from "./job-fetcher.ts";
+import type { PrefetchGauge } from "./prefetch-gauge.ts";
+import type { QueueList } from "./queue-list.ts";
+import { WakeTimer } from "./wake-timer.ts";
+import type { WorkerPresence } from "./worker-presence.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** How many due jobs are made ready in one statement. */
+const WAKE_LIMIT = 1000;
+/** A worker that found work for so long wants no notifications: each costs the app's transaction that sends it. */
+const BUSY_AFTER_MS = 50;
+/** After going idle: a transaction that commits later saw nobody idle, so the first polls come soon, then ever later. */
+const FIRST_POLL_MS = 10;
+const DEAF_POLLING_MS = 1000;
+const LISTENING_POLLING_MS = 5000;
+
+export interface FetchLoopParts {
+  readonly runtime: WorkerRuntime;
+  readonly dispatcher: JobDispatcher;
+  readonly fetcher: JobFetcher;
+  readonly gauge: PrefetchGauge;
+  readonly queues: QueueList;
+  readonly presence: WorkerPresence;
+  /** Whether notifications arrive. */
+  readonly isListening: () => boolean;
+  /** No job can run now, none runs, and all outcomes are written. Called where the worker shall not wait. */
+  readonly onEmpty: () => Promise<boolean>;
+}
+
+/**
+ * Keeps the dispatcher in work. One fetch at a time.
+ *
+ * | found            | then                                                          |
+ * |------------------|---------------------------------------------------------------|
+ * | jobs             | fetch again when slots are free or the buffer runs low         |
+ * | nothing, busy    | say that the worker is idle, and look again: both may cross    |
+ * | nothing, idle    | sleep until a notification, the next scheduled job, or a poll  |
+ */
+export class FetchLoop implements Service {
+  readonly #parts: FetchLoopParts;
+  readonly #loop: Loop;
+  readonly #wakeTimer: WakeTimer;
+  #workSince: number | undefined;
+  #pollMs = FIRST_POLL_MS;
+
+  constructor(parts: FetchLoopParts) {
+    this.#parts = parts;
+    const { clock, health } = parts.runtime;
+    this.#loop = new Loop({ clock, step: () => this.#step(), onError: (error) => health.failed(error) });
+    this.#wakeTimer = new WakeTimer(clock, () => this.#loop.wake());
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#wakeTimer.clear();
+    await this.#loop.stop();
+    this.#wakeTimer.clear();
+  }
+
+  /** There may be work, in one queue or in any, now or in a while. */
+  wake(hint: { readonly queue?: string | undefined; readonly delayMs?: number } = {}): void {
+    if (hint.delayMs !== undefined && hint.delayMs > 0) return this.#wakeTimer.dueIn(hint.delayMs);
+    if (hint.queue === undefined) this.#parts.queues.expire();
+    else this.#parts.queues.add(hint.queue);
+    this.#pollMs = FIRST_POLL_MS;
+    this.#loop.wake();
+  }
+
+  /** Capacity became free: no reason to think of other queues or of idleness. */
+  refill(): void {
+    if (this.#limit() > 0) this.#loop.wake();
+  }
+
+  /** How many jobs to fetch now; 0 while there are enough. Refilled by halves, so that fetches stay large. */
+  #limit(): number {
+    const { dispatcher, gauge } = this.#parts;
+    const depth = gauge.depth;
+    const missing = dispatcher.free + depth - dispatcher.buffered;
+    return dispatcher.buffered > depth / 2 ? 0 : Math.min(Math.max(missing, 0), MAX_FETCH);
+  }
+
+  async #step(): Promise<number> {
+    const { runtime, dispatcher, fetcher, queues } = this.#parts;
+    if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
+    const limit = this.#limit();
+    if (limit === 0) return this.#sleepBusy();
+    const { names, nextWakeMs } = await queues.current();
+    const fetched = names.length === 0 ? { jobs: [], more: false, nextWakeMs } : await fetcher.fetch(names, limit);
+    runtime.health.ok();
+    this.#wakeTimer.dueIn(fetched.nextWakeMs);
+    if (fetched.jobs.length < limit && !fetched.more) queues.expire();
+    if (fetched.jobs.length === 0 && !fetched.more) return this.#sleepIdle();
+    this.#foundWork();
+    dispatcher.add(fetched.jobs);
+    return 0;
+  }
+
+  async #wakeDueJobs(): Promise<void> {
+    const { runtime, queues } = this.#parts;
+    this.#wakeTimer.clear();
+    const woken = await wakeJobs(runtime.sql, WAKE_LIMIT);
+    for (const queue of woken.queues) queues.add(queue);
+    this.#wakeTimer.dueIn(woken.woken === WAKE_LIMIT ? 0 : woken.nextWakeMs);
+  }
+
+  #foundWork(): void {
+    const { clock } = this.#parts.runtime;
+    this.#pollMs = FIRST_POLL_MS;
+    this.#workSince ??= clock.now();
+    if (clock.now() - this.#workSince > BUSY_AFTER_MS) this.#setBusy();
+  }
+
+  /** Nobody waits for this: notifications that come nevertheless do no harm. */
+  #setBusy(): void {
+    const { presence, runtime } = this.#parts;
+    presence.setIdle(false).catch((error: unknown) => runtime.health.failed(error));
+  }
+
+  /** All slots are taken: the next free one wakes the loop. */
+  #sleepBusy(): number {
+    if (!this.#parts.presence.isIdle) return Number.POSITIVE_INFINITY;
+    const { clock } = this.#parts.runtime;
+    this.#workSince ??= clock.now();
+    const busyMs = clock.now() - this.#workSince;
+    if (busyMs <= BUSY_AFTER_MS) return BUSY_AFTER_MS - busyMs + 1;
+    this.#setBusy();
+    return Number.POSITIVE_INFINITY;
+  }
+
+  async #sleepIdle(): Promise<number> {
+    const { runtime, presence, isListening, onEmpty } = this.#parts;
+    this.#workSince = undefined;
+    if (!runtime.options.wait) return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
+    if (isListening() && !presence.isIdle) {
+      await presence.setIdle(true);
+      return 0;
+    }
+    if (this.#pollMs === FIRST_POLL_MS) runtime.events.emit("idle", { worker: runtime.options.name });
+    const longest = runtime.options.pollingIntervalMs ?? (isListening() ? LISTENING_POLLING_MS : DEAF_POLLING_MS);
+    const pollMs = Math.min(this.#pollMs, longest);
+    this.#pollMs = Math.min(this.#pollMs * 2, longest);
+    return pollMs;
+  }
+}
+
+/** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
+const MAX_FETCH = 1000;

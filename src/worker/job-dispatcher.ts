@@ -1,0 +1,142 @@
+import type { Job } from "../job.ts";
+import type { JobCompleter } from "./job-completer.ts";
+import type { JobExecutor } from "./job-executor.ts";
+import type { PrefetchGauge } from "./prefetch-gauge.ts";
+import { reportOutcome } from "./report-outcome.ts";
+import type { Outcome } from "./run-outcome.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** Claimed jobs that take one slot: a single one, or a lane of one lock that runs one after the other. */
+interface Lane {
+  readonly jobs: Job[];
+  readonly priority: number;
+  readonly claimedAt: number;
+}
+
+export interface DispatcherParts {
+  readonly runtime: WorkerRuntime;
+  readonly executor: JobExecutor;
+  readonly completer: JobCompleter;
+  readonly gauge: PrefetchGauge;
+  /** A slot or room for prefetched jobs became free. */
+  readonly onCapacity: () => void;
+}
+
+/** Keeps the claimed jobs, starts them as slots become free, and hands their outcomes to the completer. */
+export class JobDispatcher {
+  readonly #parts: DispatcherParts;
+  #waiting: Lane[] = [];
+  readonly #active = new Map<Lane, Job>();
+  #buffered = 0;
+  #ended = 0;
+  #stopped = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  get free(): number {
+    return this.#parts.runtime.options.concurrency - this.#active.size;
+  }
+
+  /** Claimed jobs that have not started. */
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  get isIdle(): boolean {
+    return this.#active.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** How many jobs ended since the start. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** Takes claimed jobs, in the order in which they should run. */
+  add(jobs: readonly Job[]): void {
+    if (jobs.length === 0) return;
+    const claimedAt = this.#parts.runtime.clock.now();
+    const lanes = new Map<string, Lane>();
+    const lowest = this.#waiting.at(-1)?.priority ?? Number.POSITIVE_INFINITY;
+    for (const job of jobs) {
+      const lane = job.lock === null ? undefined : lanes.get(job.lock);
+      if (lane) lane.jobs.push(job);
+      else {
+        const first = { jobs: [job], priority: job.priority, claimedAt };
+        if (job.lock !== null) lanes.set(job.lock, first);
+        this.#waiting.push(first);
+      }
+    }
+    this.#buffered += jobs.length;
+    // A stable sort: what was claimed earlier goes first among equals.
+    if ((jobs[0]?.priority ?? 0) > lowest) this.#waiting.sort((a, b) => b.priority - a.priority);
+    this.dispatch();
+  }
+
+  /** Starts as many as there are free slots. */
+  dispatch(): void {
+    while (!this.#stopped && this.free > 0 && !this.#parts.completer.isOverloaded) {
+      const lane = this.#waiting.shift();
+      if (!lane) return;
+      void this.#run(lane);
+    }
+  }
+
+  /** Gives claimed jobs back that have been waiting for longer than this: they were fetched ahead of a long one. */
+  releaseOlderThan(ms: number): void {
+    const before = this.#parts.runtime.clock.now() - ms;
+    const stale = this.#waiting.filter((lane) => lane.claimedAt < before);
+    if (stale.length === 0) return;
+    this.#waiting = this.#waiting.filter((lane) => lane.claimedAt >= before);
+    this.#release(stale.flatMap((lane) => lane.jobs));
+  }
+
+  /** Starts no further jobs and gives back those that have not started, also of the lanes that are running. */
+  stop(): void {
+    this.#stopped = true;
+    const unstarted = this.#waiting.flatMap((lane) => lane.jobs);
+    this.#waiting = [];
+    this.#release(unstarted);
+    for (const [lane, current] of this.#active) this.#release(lane.jobs.splice(0), current.id);
+  }
+
+  /** Resolves when no job runs any more. */
+  async drained(): Promise<void> {
+    if (this.#active.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #release(jobs: readonly Job[], keeper?: bigint): void {
+    this.#buffered -= jobs.length;
+    this.#parts.completer.release(jobs, keeper);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    const { runtime, executor, completer, gauge } = this.#parts;
+    for (let job = lane.jobs.shift(); job; job = lane.jobs.shift()) {
+      this.#active.set(lane, job);
+      this.#buffered--;
+      const startedAt = runtime.clock.now();
+      const outcome = await executor.execute(job);
+      const durationMs = runtime.clock.now() - startedAt;
+      gauge.jobEnded(durationMs);
+      this.#ended++;
+      reportOutcome(runtime.events, job, outcome, durationMs);
+      // The job goes back to the head of its lock, so those behind it must not overtake it here.
+      if (!lockStaysOurs(outcome)) this.#release(lane.jobs.splice(0));
+      completer.add(job, outcome, lane.jobs.length === 0);
+    }
+    this.#active.delete(lane);
+    if (this.#active.size === 0) this.#onIdle?.();
+    this.dispatch();
+    this.#parts.onCapacity();
+  }
+}
+
+function lockStaysOurs(outcome: Outcome): boolean {
+  return outcome.kind === "succeeded" || outcome.kind === "completed" || outcome.kind === "failed" || outcome.kind === "aborted";
+}

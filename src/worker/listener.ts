@@ -1,0 +1,107 @@
+import type { Unlisten } from "../connector.ts";
+import { Loop, type Service } from "../service.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** What a notification of the queue says. */
+export interface Notification {
+  /** Jobs of this queue can run, `delayMs` from now. */
+  readonly queue?: string;
+  readonly delayMs?: number;
+  /** Somebody asked for the abort of this job. */
+  readonly abort?: string;
+}
+
+export interface ListenerHandlers {
+  onNotification(notification: Notification): void;
+  /** What was notified before may have been missed. */
+  onListening(): void;
+}
+
+const RECONNECT_MS = 1000;
+
+/** Keeps a listening connection, and says whether there is one. Without one the worker polls. */
+export class Listener implements Service {
+  readonly #runtime: WorkerRuntime;
+  readonly #handlers: ListenerHandlers;
+  readonly #loop: Loop;
+  #unlisten: Unlisten | undefined;
+  #listening = false;
+  #unsupported = false;
+
+  constructor(runtime: WorkerRuntime, handlers: ListenerHandlers) {
+    this.#runtime = runtime;
+    this.#handlers = handlers;
+    this.#loop = new Loop({ clock: runtime.clock, step: () => this.#step(), onError: (error) => this.#onLost(error) });
+  }
+
+  get isListening(): boolean {
+    return this.#listening;
+  }
+
+  async start(): Promise<void> {
+    if (this.#runtime.options.listen) await this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#disconnect();
+  }
+
+  /** Connects where there is no connection; then sleeps until it is lost. */
+  async #step(): Promise<number> {
+    if (this.#listening || this.#unsupported) return Number.POSITIVE_INFINITY;
+    await this.#disconnect();
+    const { connector, tables, events } = this.#runtime;
+    this.#unlisten = await connector.listen?.(tables.channel, {
+      onNotification: (payload) => this.#onPayload(payload),
+      onListening: () => {
+        this.#listening = true;
+        events.emit("listening", { channel: tables.channel });
+        this.#handlers.onListening();
+      },
+      onLost: (error) => {
+        this.#onLost(error);
+        this.#loop.wake();
+      },
+    });
+    if (this.#unlisten) return this.#listening ? Number.POSITIVE_INFINITY : RECONNECT_MS;
+    this.#unsupported = true;
+    events.emit("listen_notify_disabled", { connector: connector.name });
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #onLost(error: unknown): number {
+    if (this.#listening) this.#runtime.events.emit("listen_lost", { error });
+    this.#listening = false;
+    return RECONNECT_MS;
+  }
+
+  async #disconnect(): Promise<void> {
+    const unlisten = this.#unlisten;
+    this.#unlisten = undefined;
+    this.#listening = false;
+    // The connection may be gone already.
+    await unlisten?.().catch(() => undefined);
+  }
+
+  /** Anybody may notify on the channel, so what is no notification of ours is only a reason to look. */
+  #onPayload(payload: string): void {
+    this.#handlers.onNotification(parseNotification(payload));
+  }
+}
+
+/** Reads a notification; anything else gives an empty one. */
+export function parseNotification(payload: string): Notification {
+  try {
+    const parsed: unknown = JSON.parse(payload);
+    if (typeof parsed !== "object" || parsed === null) return {};
+    const { queue, delayMs, abort } = parsed as Record<string, unknown>;
+    return {
+      ...(typeof queue === "string" ? { queue } : {}),
+      ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
+      ...(typeof abort === "string" ? { abort } : {}),
+    };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,47 @@
+import type { Clock } from "../clock.ts";
+import { listReadyQueues } from "../sql/list-ready-queues.ts";
+import type { QueueSql } from "../sql/statement.ts";
+
+/** A fetch looks into each queue, so only into so many at a time; the others follow in turn. */
+const MAX_QUEUES = 64;
+/** A queue that was empty a moment ago is found within this time under load. */
+const REFRESH_MS = 1000;
+
+/** The queues that a fetch looks into: those of the worker's options, or those that have ready jobs. */
+export class QueueList {
+  readonly #configured: readonly string[] | undefined;
+  readonly #sql: QueueSql;
+  readonly #clock: Clock;
+  #names = new Set<string>();
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #after = "";
+
+  constructor(configured: readonly string[] | undefined, sql: QueueSql, clock: Clock) {
+    this.#configured = configured;
+    this.#sql = sql;
+    this.#clock = clock;
+  }
+
+  /** A queue has work, as somebody said. */
+  add(name: string): void {
+    if (this.#configured === undefined && this.#names.size < MAX_QUEUES) this.#names.add(name);
+  }
+
+  /** The known queues ran empty: others may have work. */
+  expire(): void {
+    this.#refreshedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The names to fetch from; and, where Postgres was asked for them, when the next scheduled job is due. */
+  async current(): Promise<{ names: readonly string[]; nextWakeMs?: number | undefined }> {
+    if (this.#configured !== undefined) return { names: this.#configured.slice(0, MAX_QUEUES) };
+    const fresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
+    if (fresh && this.#names.size > 0) return { names: [...this.#names] };
+    const { queues, nextWakeMs } = await listReadyQueues(this.#sql, { limit: MAX_QUEUES, after: this.#after });
+    // A full page has a next one; after the last one it begins anew.
+    this.#after = queues.length < MAX_QUEUES ? "" : (queues.at(-1) ?? "");
+    this.#names = new Set(queues);
+    this.#refreshedAt = this.#clock.now();
+    return { names: queues, nextWakeMs };
+  }
+}

@@ -1,0 +1,88 @@
+import type { Random } from "../clock.ts";
+import { durationToMs } from "../duration.ts";
+import { type AbortReason, JobAbortedError, JobTimeoutError } from "../errors.ts";
+import type { Job } from "../job.ts";
+import { checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import type { RetryDecision } from "../task/retry.ts";
+import type { AnyTask } from "../task/define-task.ts";
+
+/** How a run of a handler ended. */
+export type RunEnd = { readonly returned: unknown } | { readonly threw: unknown };
+
+/** What becomes of a job after a run. */
+export type Outcome =
+  | { readonly kind: "succeeded" }
+  /** The handler completed the job in its own transaction. */
+  | { readonly kind: "completed" }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "aborted"; readonly error: unknown }
+  | { readonly kind: "retry"; readonly error: unknown; readonly retry: CheckedRetry }
+  /** Interrupted, not failed: the job waits again as if it had not run. */
+  | { readonly kind: "interrupted" }
+  /** Somebody else has the job. */
+  | { readonly kind: "lost" };
+
+/** A decision with its fields checked. */
+export interface CheckedRetry {
+  readonly delayMs: number;
+  readonly priority: number | undefined;
+  readonly queue: string | undefined;
+  readonly lock: string | null | undefined;
+}
+
+export interface EndedRun {
+  readonly job: Job;
+  readonly task: AnyTask | undefined;
+  readonly end: RunEnd;
+  /** Why the signal was aborted, if it was. */
+  readonly abortReason: AbortReason | undefined;
+  /** The handler called `context.complete`, and that committed. */
+  readonly completed: boolean;
+  readonly random: Random;
+}
+
+/**
+ * Decides what becomes of a job. What the handler committed stands, even if it throws afterwards. A handler that returns has succeeded, whatever its signal says; one that rejects after
+ * its signal was aborted was interrupted for that reason.
+ */
+export function decideOutcome(run: EndedRun): Outcome {
+  const { end, abortReason } = run;
+  if (run.completed) return { kind: "completed" };
+  if (abortReason === "lease_lost") return { kind: "lost" };
+  if ("returned" in end) return { kind: "succeeded" };
+  const error = end.threw;
+  switch (abortReason) {
+    case "user_request":
+      return { kind: "aborted", error };
+    case "shutdown":
+      return { kind: "interrupted" };
+    case "timeout":
+      return retryOrFail(run, new JobTimeoutError(run.job.taskName, run.task?.timeoutMs ?? 0, { cause: error }));
+    case undefined:
+      return error instanceof JobAbortedError ? { kind: "aborted", error } : retryOrFail(run, error);
+    default:
+      return abortReason satisfies never;
+  }
+}
+
+function retryOrFail({ job, task, random }: EndedRun, error: unknown): Outcome {
+  try {
+    const decision = task?.retry?.decide({ job, error, random });
+    return decision ? { kind: "retry", error, retry: checkRetry(decision) } : { kind: "failed", error };
+  } catch (strategyError) {
+    return { kind: "failed", error: new AggregateError([error, strategyError], `${String(error)}; its retry strategy threw too`) };
+  }
+}
+
+/** A century: Postgres could take more, nobody means it. */
+const MAX_DELAY_MS = 100 * 365 * 86_400_000;
+
+function checkRetry(decision: RetryDecision): CheckedRetry {
+  const { retryIn = {}, priority, queue, lock } = decision;
+  return {
+    delayMs: Math.min(durationToMs(retryIn, "retryIn"), MAX_DELAY_MS),
+    priority: priority === undefined ? undefined : checkPriority("priority", priority),
+    queue: queue === undefined ? undefined : checkName("queue", queue),
+    lock: typeof lock === "string" ? checkLockKey("lock", lock) : lock,
+  };
+}

@@ -1,0 +1,100 @@
+import { FetchLoop } from "./fetch-loop.ts";
+import { JobCompleter } from "./job-completer.ts";
+import { JobDispatcher } from "./job-dispatcher.ts";
+import { JobExecutor } from "./job-executor.ts";
+import { JobFetcher } from "./job-fetcher.ts";
+import { JobWatcher } from "./job-watcher.ts";
+import { Listener } from "./listener.ts";
+import { LockSweeper } from "./lock-sweeper.ts";
+import { PrefetchGauge } from "./prefetch-gauge.ts";
+import { QueueList } from "./queue-list.ts";
+import { Rescuer } from "./rescuer.ts";
+import { WorkerPresence } from "./worker-presence.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** What is still unwritten this long after the last handler ended is left to the rescue. */
+const WRITE_GRACE_MS = 5000;
+
+/** Wires the parts of a worker, and starts and stops them in order. */
+export class WorkerParts {
+  readonly #runtime: WorkerRuntime;
+  readonly #executor: JobExecutor;
+  readonly #completer: JobCompleter;
+  readonly #dispatcher: JobDispatcher;
+  readonly #presence: WorkerPresence;
+  readonly #fetchLoop: FetchLoop;
+  readonly #listener: Listener;
+  readonly #watcher: JobWatcher;
+  readonly #rescuer: Rescuer;
+  readonly #sweeper: LockSweeper;
+  readonly #onEmpty: () => void;
+  #endedBefore = -1;
+
+  constructor(runtime: WorkerRuntime, onEmpty: () => void) {
+    this.#runtime = runtime;
+    this.#onEmpty = onEmpty;
+    const gauge = new PrefetchGauge(runtime.clock, runtime.options.maxPrefetch);
+    const wake = (): void => this.#fetchLoop.wake();
+    this.#executor = new JobExecutor(runtime);
+    this.#completer = new JobCompleter(runtime, { onPromoted: wake, onWritten: () => this.#dispatcher.dispatch() });
+    const onCapacity = (): void => this.#fetchLoop.refill();
+    this.#dispatcher = new JobDispatcher({ runtime, executor: this.#executor, completer: this.#completer, gauge, onCapacity });
+    this.#presence = new WorkerPresence(runtime);
+    this.#fetchLoop = new FetchLoop({
+      ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence },
+      fetcher: new JobFetcher(runtime, this.#completer, gauge),
+      queues: new QueueList(runtime.options.queues, runtime.sql, runtime.clock),
+      isListening: () => this.#listener.isListening,
+      onEmpty: () => this.#finishEmpty(),
+    });
+    this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
+    this.#rescuer = new Rescuer(runtime, this.#completer, wake);
+    this.#sweeper = new LockSweeper(runtime, this.#completer);
+    this.#listener = new Listener(runtime, {
+      onListening: wake,
+      onNotification: ({ abort, ...hint }) => (abort === undefined ? this.#fetchLoop.wake(hint) : this.#watcher.checkNow()),
+    });
+  }
+
+  /** @throws SchemaMismatchError, DatabaseError */
+  async start(): Promise<void> {
+    await this.#presence.start();
+    for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop]) await service.start();
+  }
+
+  /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
+  async stop(): Promise<readonly bigint[]> {
+    const { health, clock, options } = this.#runtime;
+    await this.#fetchLoop.stop();
+    this.#dispatcher.stop();
+    const cancelAbort = clock.timer(options.shutdownGraceMs, () => {
+      for (const running of this.#executor.running) running.abort("shutdown");
+    });
+    await this.#dispatcher.drained();
+    cancelAbort();
+    const cancelGiveUp = clock.timer(WRITE_GRACE_MS, () => health.giveUp());
+    await this.#completer.drain();
+    for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence]) await service.stop();
+    await this.#completer.drain();
+    cancelGiveUp();
+    // What could not be written is found by the row of its worker.
+    if (!health.isLost) await this.#presence.unregister().catch(() => undefined);
+    return [...this.#executor.abandoned];
+  }
+
+  /**
+   * Nothing can run now. Once nothing runs either, and another look after all outcomes were written, with their
+   * retries and the jobs behind their locks, found nothing: asks the worker to stop.
+   */
+  async #finishEmpty(): Promise<boolean> {
+    await this.#dispatcher.drained();
+    await this.#completer.drain();
+    const { ended } = this.#dispatcher;
+    if (ended === this.#endedBefore) {
+      this.#onEmpty();
+      return true;
+    }
+    this.#endedBefore = ended;
+    return false;
+  }
+}

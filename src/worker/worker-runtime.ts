@@ -1,0 +1,30 @@
+import type { Clock, Random } from "../clock.ts";
+import type { Connector } from "../connector.ts";
+import type { WorkerEvents } from "../events.ts";
+import type { Logger } from "../logger.ts";
+import type { QueueSql, TableNames } from "../sql/statement.ts";
+import type { Deferrer } from "../task/deferrer.ts";
+import type { TaskRegistry } from "../task/task-registry.ts";
+import type { DatabaseHealth } from "./database-health.ts";
+import type { ResolvedWorkerOptions } from "./worker-options.ts";
+
+/** What an app hands to its workers. */
+export interface WorkerApp {
+  readonly connector: Connector<object>;
+  readonly tables: TableNames;
+  readonly tasks: TaskRegistry;
+  readonly deferrer: Deferrer<object>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What the parts of one worker share. */
+export interface WorkerRuntime extends WorkerApp {
+  readonly sql: QueueSql;
+  readonly options: ResolvedWorkerOptions;
+  readonly events: WorkerEvents;
+  readonly health: DatabaseHealth;
+  /** Who this worker is in the workers table; 0 until it is registered. */
+  readonly identity: { id: bigint };
+}

@@ -1,0 +1,29 @@
+import { expect, inject, test } from "vitest";
+import { createTestDatabase } from "../support/database.ts";
+import { runSql } from "../support/run-sql.ts";
+
+const TABLES = "select count(*)::int as n from information_schema.tables where table_name like 'procrastinate%'";
+
+test("a test database has the queue's tables and is its own", async () => {
+  const [one, other] = await Promise.all([createTestDatabase(), createTestDatabase()]);
+  await runSql(one.url, "insert into procrastinate_jobs (task_name) values ('a')");
+  expect(await runSql(one.url, "select task_name from procrastinate_jobs")).toEqual([{ task_name: "a" }]);
+  expect(await runSql(other.url, "select task_name from procrastinate_jobs")).toEqual([]);
+  await Promise.all([one.drop(), other.drop()]);
+});
+
+test("an empty test database has none", async () => {
+  const database = await createTestDatabase({ empty: true });
+  expect(await runSql(database.url, TABLES)).toEqual([{ n: 0 }]);
+  await database.drop();
+});
+
+test("dropping ends what is still connected", async () => {
+  const database = await createTestDatabase();
+  const sleeping = runSql(database.url, "select pg_sleep(60)");
+  const ended = expect(sleeping).rejects.toThrow(/terminat/);
+  await database.drop();
+  await ended;
+  const left = `select datname from pg_database where datname = '${database.name}'`;
+  expect(await runSql(inject("postgres").url, left)).toEqual([]);
+});

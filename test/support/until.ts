@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface UntilOptions {
+  /** Milliseconds. Default: 10 seconds, for what should take some milliseconds. */
+  readonly timeoutMs?: number;
+  /** What is awaited, for the failure; asked for when it comes to that. Default: the source of the check. */
+  readonly what?: () => string;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const INTERVAL_MS = 5;
+
+/**
+ * Waits until the check gives something truthy, and gives that. A check that throws (an `expect`, say) is tried again.
+ *
+ * @throws Error that names what was awaited, with the last error of the check as its cause.
+ */
+export async function until<T>(
+  check: () => T | Promise<T>,
+  options: UntilOptions = {},
+): Promise<Exclude<T, false | null | undefined>> {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const outcome = await attempt(check);
+    if (outcome.value) return outcome.value as Exclude<T, false | null | undefined>;
+    if (performance.now() > deadline) {
+      const what = options.what?.() ?? String(check).replace(/\s+/g, " ");
+      const last = "error" in outcome ? String(outcome.error) : `it gave ${String(outcome.value)}`;
+      throw new Error(`Waited ${timeoutMs} ms in vain until: ${what} (at last: ${last})`, { cause: outcome.error });
+    }
+    await sleep(INTERVAL_MS);
+  }
+}
+
+async function attempt<T>(check: () => T | Promise<T>): Promise<{ value?: T; error?: unknown }> {
+  try {
+    return { value: await check() };
+  } catch (error) {
+    return { error };
+  }
+}
