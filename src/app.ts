@@ -7,8 +7,8 @@ import type { JsonCompatible } from "./json.ts";
 import { consoleLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
+import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer } from "./task/deferrer.ts";
 import type { AnyTask, Task } from "./task/define-task.ts";
-import type { BatchDeferOptions, Deferrer, DeferOptions, DeferParameters } from "./task/deferrer.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
 import type { WorkerOptions } from "./worker/worker-options.ts";
@@ -78,7 +78,8 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     throw new ConnectorError("createApp({ connector }) needs a connector. Make one with drizzleConnector(db).");
   }
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (typeof logger[level] !== "function") throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
+    if (typeof logger[level] !== "function")
+      throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
   }
   const tables = tableNames(options.tables);
   const tasks = new TaskRegistry(options.tasks);

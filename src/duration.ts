@@ -41,5 +41,6 @@ export function durationToMs(duration: Duration, option: string): number {
     }
     total += value * msPerPart;
   }
+  if (!Number.isFinite(total)) throw new InvalidOptionError(option, total, "ms is longer than a number can tell.");
   return total;
 }

@@ -27,8 +27,8 @@ export type { Job, JobStatus } from "./job.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type { TableOptions } from "./sql/statement.ts";
+export type { BatchDeferOptions, DeferOptions, Deferrer, JobOptions, OnConflict, Schedule } from "./task/deferrer.ts";
 export { type AnyTask, defineTask, type Task } from "./task/define-task.ts";
-export type { BatchDeferOptions, Deferrer, DeferOptions, JobOptions, OnConflict, Schedule } from "./task/deferrer.ts";
 export type { JobContext } from "./task/job-context.ts";
 export {
   type RetryDecision,

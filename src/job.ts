@@ -4,6 +4,22 @@ import type { JsonObject } from "./json.ts";
 export const JOB_STATUSES = ["todo", "doing", "succeeded", "failed", "cancelled", "aborted"] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/** What the events table says of a job; Procrastinate's names, and `rescued`. */
+export const JOB_EVENT_TYPES = [
+  "deferred",
+  "started",
+  "deferred_for_retry",
+  "failed",
+  "succeeded",
+  "cancelled",
+  "abort_requested",
+  "aborted",
+  "scheduled",
+  "retried",
+  "rescued",
+] as const;
+export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
+
 /** A job as the worker got it. */
 export interface Job {
   readonly id: bigint;

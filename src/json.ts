@@ -9,10 +9,22 @@ export type JsonObject = { readonly [key: string]: JsonValue };
  */
 export type JsonCompatible<T> = T extends string | number | boolean | null
   ? T
-  : T extends bigint | symbol | undefined | Date | RegExp | ((...args: never) => unknown) | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+  : T extends
+        | bigint
+        | symbol
+        | undefined
+        | Date
+        | RegExp
+        | ((...args: never) => unknown)
+        | ReadonlyMap<unknown, unknown>
+        | ReadonlySet<unknown>
     ? never
     : T extends object
-      ? { [K in keyof T]: undefined extends T[K] ? JsonCompatible<Exclude<T[K], undefined>> | undefined : JsonCompatible<T[K]> }
+      ? {
+          [K in keyof T]: undefined extends T[K]
+            ? JsonCompatible<Exclude<T[K], undefined>> | undefined
+            : JsonCompatible<T[K]>;
+        }
       : unknown extends T
         ? JsonValue
         : never;
@@ -29,7 +41,11 @@ const NUL = "\u0000";
  * Finds the first place in `value` that Postgres could not store as jsonb and give back the same:
  * JSON.stringify would drop it, change it without a word, or Postgres would refuse it.
  */
-export function findJsonProblem(value: unknown, path: string, ancestors: readonly object[] = []): JsonProblem | undefined {
+export function findJsonProblem(
+  value: unknown,
+  path: string,
+  ancestors: readonly object[] = [],
+): JsonProblem | undefined {
   switch (typeof value) {
     case "boolean":
       return undefined;
@@ -62,22 +78,35 @@ function findObjectProblem(value: object, path: string, ancestors: readonly obje
   if (ancestors.includes(value)) return { path, problem: "refers back to an object that contains it" };
   if (ancestors.length >= MAX_DEPTH) return { path, problem: `is nested deeper than ${MAX_DEPTH} levels` };
   const inside = [...ancestors, value];
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) {
-      const found = findJsonProblem(value[index], `${path}[${index}]`, inside);
-      if (found) return found;
-    }
-    return undefined;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    return { path, problem: `is a ${value.constructor?.name ?? "class"} object: turn it into plain JSON, a Date with toISOString()` };
+  if (Array.isArray(value)) return findListProblem(value, path, inside);
+  if (!isPlain(value)) {
+    return {
+      path,
+      problem: `is a ${value.constructor?.name ?? "class"} object: turn it into plain JSON, a Date with toISOString()`,
+    };
   }
   for (const [key, item] of Object.entries(value)) {
-    const found = findTextProblem(key, `the key ${JSON.stringify(key)} of ${path}`) ?? findJsonProblem(item, `${path}.${key}`, inside);
+    const found =
+      findTextProblem(key, `the key ${JSON.stringify(key)} of ${path}`) ??
+      findJsonProblem(item, `${path}.${key}`, inside);
     if (found) return found;
   }
   return undefined;
+}
+
+function findListProblem(list: readonly unknown[], path: string, inside: readonly object[]): JsonProblem | undefined {
+  if ("toJSON" in list) return { path, problem: "has a toJSON that would write it as something else" };
+  for (let index = 0; index < list.length; index++) {
+    const found = findJsonProblem(list[index], `${path}[${index}]`, inside);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Also an object of another realm, which has an Object.prototype of its own: under Jest, in edge runtimes. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
 const MAX_DEPTH = 500;

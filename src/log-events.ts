@@ -13,14 +13,24 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
   start_job: ["debug", ({ job }) => `Starting job ${label(job)}`],
   job_success: ["debug", ({ job, durationMs }) => `Job ${label(job)} succeeded after ${durationMs.toFixed(0)} ms`],
   job_error: ["error", ({ job, error }) => `Job ${label(job)} failed: ${messageOf(error)}`],
-  job_error_retry: ["warn", ({ job, error, delayMs }) => `Job ${label(job)} failed and runs again in ${delayMs.toFixed(0)} ms: ${messageOf(error)}`],
+  job_error_retry: [
+    "warn",
+    ({ job, error, delayMs }) =>
+      `Job ${label(job)} failed and runs again in ${delayMs.toFixed(0)} ms: ${messageOf(error)}`,
+  ],
   job_aborted: ["info", ({ job }) => `Job ${label(job)} was aborted`],
   job_interrupted: ["info", ({ job }) => `Job ${label(job)} was interrupted and waits again`],
   lease_lost: ["warn", ({ job }) => `Job ${label(job)} no longer belongs to this worker`],
   job_abandoned: ["error", ({ job }) => `Job ${label(job)} ignores its signal; the worker goes on without it`],
   task_not_found: ["error", ({ job }) => `No task here is named ${job.taskName}: job ${job.id} fails`],
-  jobs_rescued: ["warn", ({ workerIds, rescued, ended }) => `Took ${rescued + ended} jobs back from ${workerIds.length} dead workers`],
-  listen_notify_disabled: ["warn", ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`],
+  jobs_rescued: [
+    "warn",
+    ({ workerIds, rescued, ended }) => `Took ${rescued + ended} jobs back from ${workerIds.length} dead workers`,
+  ],
+  listen_notify_disabled: [
+    "warn",
+    ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,
+  ],
   listen_lost: ["warn", ({ error }) => `The listening connection is lost, polling meanwhile: ${messageOf(error)}`],
   database_lost: ["error", ({ error }) => `The database does not answer, trying on: ${messageOf(error)}`],
   database_back: ["info", ({ downMs }) => `The database is back after ${downMs.toFixed(0)} ms`],
@@ -31,11 +41,7 @@ export function logEvents(events: WorkerEvents, logger: Logger): void {
   for (const name of Object.keys(LINES) as WorkerEvent[]) subscribe(name, events, logger);
 }
 
-function subscribe<Name extends WorkerEvent>(
-  name: Name,
-  events: WorkerEvents,
-  logger: Logger,
-): void {
+function subscribe<Name extends WorkerEvent>(name: Name, events: WorkerEvents, logger: Logger): void {
   const line: Line<Name> | undefined = LINES[name];
   if (!line || logger.isLevelEnabled?.(line[0]) === false) return;
   const [level, message] = line;

@@ -13,7 +13,11 @@ export function checkKnownOptions(where: string, options: object, known: readonl
   }
   for (const [key, value] of Object.entries(options)) {
     if (!known.includes(key)) {
-      throw new InvalidOptionError(`${where}.${key}`, value, `belongs to an option that does not exist. The options are ${known.join(", ")}.`);
+      throw new InvalidOptionError(
+        `${where}.${key}`,
+        value,
+        `belongs to an option that does not exist. The options are ${known.join(", ")}.`,
+      );
     }
   }
 }
@@ -46,7 +50,11 @@ export function checkLockKey(option: string, key: unknown): string {
   const text = checkText(option, key);
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_KEY_BYTES) {
-    throw new InvalidOptionError(option, text, `has ${bytes} bytes. Give it at most ${MAX_KEY_BYTES}: hash what is longer.`);
+    throw new InvalidOptionError(
+      option,
+      text,
+      `has ${bytes} bytes. Give it at most ${MAX_KEY_BYTES}: hash what is longer.`,
+    );
   }
   return text;
 }

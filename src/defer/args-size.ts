@@ -19,6 +19,9 @@ export function checkArgsSize(job: NewJob, { logger, maxArgsBytes }: { logger: L
     throw new InvalidArgsError(job.task, "args", fix);
   }
   if (bytes > WARN_BYTES) {
-    logger.warn({ action: "large_args", task: job.task, bytes }, `The arguments of a job have ${bytes} bytes: store the data elsewhere and pass its key`);
+    logger.warn(
+      { action: "large_args", task: job.task, bytes },
+      `The arguments of a job have ${bytes} bytes: store the data elsewhere and pass its key`,
+    );
   }
 }

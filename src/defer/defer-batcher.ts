@@ -10,6 +10,8 @@ interface PendingJob {
 
 /** More rows in one statement make it no faster per row. */
 const MAX_BATCH = 1000;
+/** And so many characters of arguments: one statement has a limit, which many large jobs together would break. */
+const MAX_BATCH_LENGTH = 4 * 1024 * 1024;
 
 /**
  * Lets jobs that are deferred at the same time travel together: whatever comes in while one statement is under way
@@ -20,7 +22,7 @@ const MAX_BATCH = 1000;
  */
 export class DeferBatcher {
   readonly #sql: QueueSql;
-  #pending: PendingJob[] = [];
+  readonly #pending: PendingJob[] = [];
   #flushing = false;
 
   constructor(sql: QueueSql) {
@@ -38,8 +40,18 @@ export class DeferBatcher {
   }
 
   async #flush(): Promise<void> {
-    while (this.#pending.length > 0) await this.#insert(this.#pending.splice(0, MAX_BATCH));
+    while (this.#pending.length > 0) await this.#insert(this.#pending.splice(0, this.#nextBatchSize()));
     this.#flushing = false;
+  }
+
+  /** At least one, however large it is. */
+  #nextBatchSize(): number {
+    let size = 0;
+    for (let length = 0; size < Math.min(this.#pending.length, MAX_BATCH); size++) {
+      length += this.#pending[size]?.job.argsJson.length ?? 0;
+      if (size > 0 && length > MAX_BATCH_LENGTH) break;
+    }
+    return size;
   }
 
   async #insert(batch: readonly PendingJob[]): Promise<void> {

@@ -7,8 +7,8 @@ import { findWaitingJob } from "../sql/find-waiting-job.ts";
 import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
-import type { AnyTask } from "../task/define-task.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
+import type { AnyTask } from "../task/define-task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
@@ -37,9 +37,11 @@ export class JobDeferrer<Tx> {
   }
 
   async defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint> {
+    checkDeferOptions(options as DeferOptions);
     const job = await this.#newJob(task, args, options as DeferOptions);
     if (job.queueingLock !== null) return this.#deferKeyed(job, options);
-    const write = options.tx === undefined ? () => this.#batcher.defer(job) : () => insertOne(this.#sql(options.tx), job);
+    const write =
+      options.tx === undefined ? () => this.#batcher.defer(job) : () => insertOne(this.#sql(options.tx), job);
     const id = await (options.tx === undefined ? retryTransient(write) : write());
     if (id === undefined) throw new ProcrastinateError("database", "Postgres gave no id for a new job.");
     return id;
@@ -47,8 +49,13 @@ export class JobDeferrer<Tx> {
 
   async batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]> {
     if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
-    if ("onConflict" in options) {
-      throw new InvalidOptionError("onConflict", options.onConflict, "is for defer: batchDefer writes all jobs or none.");
+    checkDeferOptions(options as DeferOptions);
+    if ("onConflict" in options && options.onConflict !== undefined) {
+      throw new InvalidOptionError(
+        "onConflict",
+        options.onConflict,
+        "is for defer: batchDefer writes all jobs or none.",
+      );
     }
     const jobs = await Promise.all(argsList.map((args) => this.#newJob(task, args, options as DeferOptions)));
     if (jobs.length === 0) return [];
@@ -61,7 +68,6 @@ export class JobDeferrer<Tx> {
   }
 
   async #newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
-    checkDeferOptions(options);
     const job = await toNewJob(task, args, options);
     checkArgsSize(job, this.#options);
     return job;

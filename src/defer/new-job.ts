@@ -3,12 +3,21 @@ import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
 import { findJsonProblem } from "../json.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
-import type { AnyTask } from "../task/define-task.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
+import { type AnyTask, checkTask } from "../task/define-task.ts";
 import type { KeyOption } from "../task/task-options.ts";
 import { validateArgs } from "../task/validate-args.ts";
 
-const DEFER_OPTION_NAMES = ["tx", "queue", "priority", "lock", "queueingLock", "onConflict", "scheduleAt", "scheduleIn"];
+const DEFER_OPTION_NAMES = [
+  "tx",
+  "queue",
+  "priority",
+  "lock",
+  "queueingLock",
+  "onConflict",
+  "scheduleAt",
+  "scheduleIn",
+];
 
 /** The last moment of the year 9999: later ones have no ISO form that every driver reads. */
 const MAX_TIME_MS = 253_402_300_799_999;
@@ -31,30 +40,44 @@ export function checkDeferOptions(options: DeferOptions): void {
  * @throws InvalidArgsError, InvalidOptionError
  */
 export async function toNewJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
-  const job = toUncheckedJob(task, args, options);
+  checkTask("task", task);
+  const argsJson = toArgsJson(task, args);
   const validated = validateArgs(task, args);
-  if (validated instanceof Promise) await validated;
-  return job;
+  if (!(validated instanceof Promise)) return toCheckedJob(task, args as object, argsJson, options);
+  await validated;
+  // The caller may have changed his object meanwhile.
+  return toCheckedJob(task, JSON.parse(argsJson) as object, argsJson, options);
 }
 
-function toUncheckedJob(task: AnyTask, args: unknown, options: DeferOptions): NewJob {
+function toArgsJson(task: AnyTask, args: unknown): string {
   if (typeof args !== "object" || args === null || Array.isArray(args)) {
-    throw new InvalidArgsError(task.name, "args", `is ${args === null ? "null" : Array.isArray(args) ? "an array" : typeof args}, not an object`);
+    const what = args === null ? "null" : Array.isArray(args) ? "an array" : typeof args;
+    throw new InvalidArgsError(task.name, "args", `is ${what}, not an object`);
   }
   const problem = findJsonProblem(args, "args");
   if (problem) throw new InvalidArgsError(task.name, problem.path, problem.problem);
+  return JSON.stringify(args);
+}
+
+/** Only now are the functions that make keys called: they may rely on what the schema checked. */
+function toCheckedJob(task: AnyTask, args: object, argsJson: string, options: DeferOptions): NewJob {
   return {
     queue: options.queue === undefined ? task.queue : checkName("queue", options.queue),
     task: task.name,
     priority: options.priority === undefined ? task.priority : checkPriority("priority", options.priority),
     lock: keyOf("lock", options.lock, task.lock, args),
     queueingLock: keyOf("queueingLock", options.queueingLock, task.queueingLock, args),
-    argsJson: JSON.stringify(args),
+    argsJson,
     ...scheduleOf(options),
   };
 }
 
-function keyOf(name: string, given: string | null | undefined, option: KeyOption<never> | undefined, args: object): string | null {
+function keyOf(
+  name: string,
+  given: string | null | undefined,
+  option: KeyOption<never> | undefined,
+  args: object,
+): string | null {
   if (given === null) return null;
   const key = given ?? (typeof option === "function" ? option(args as never) : option);
   return key === undefined || key === null ? null : checkLockKey(name, key);
@@ -68,13 +91,14 @@ function scheduleOf({ scheduleAt, scheduleIn }: DeferOptions): { atMs: number | 
   if (scheduleIn === undefined) return { atMs: null, inMs: null };
   const inMs = durationToMs(scheduleIn, "scheduleIn");
   if (inMs > MAX_TIME_MS / 2) throw new InvalidOptionError("scheduleIn", inMs, "ms is more than 4,000 years.");
-  return { atMs: null, inMs };
+  // No delay is no schedule: the clock would have gone on by the time of the comparison, and the job be set aside.
+  return { atMs: null, inMs: inMs === 0 ? null : inMs };
 }
 
 const ISO_WITH_OFFSET = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 function momentToMs(moment: Date | string): number {
-  if (typeof moment === "string" && !ISO_WITH_OFFSET.test(moment)) {
+  if (typeof moment === "string" && !(ISO_WITH_OFFSET.test(moment) && isCalendarDay(moment.slice(0, 10)))) {
     const fix = "is not an ISO 8601 time with its offset. Write it like 2026-03-04T05:06:07Z or +01:00.";
     throw new InvalidOptionError("scheduleAt", moment, fix);
   }
@@ -83,4 +107,10 @@ function momentToMs(moment: Date | string): number {
   // Anything in the past means now; the bound keeps it a time that Postgres has.
   if (ms > MAX_TIME_MS) throw new InvalidOptionError("scheduleAt", moment, "is after the year 9999.");
   return Math.max(ms, 0);
+}
+
+/** Date.parse takes February 30th for March 2nd. */
+function isCalendarDay(day: string): boolean {
+  const start = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(start.getTime()) && start.toISOString().startsWith(day);
 }

@@ -16,7 +16,9 @@ returning id::text as id, schema_version as "schemaVersion"`,
  */
 const beat = statement(
   "beat_worker",
-  (t) => `insert into ${t.workers} as w (id, name, queues, idle) values ($1::text::bigint, $2::text, $3::text::text[], $4::boolean)
+  (
+    t,
+  ) => `insert into ${t.workers} as w (id, name, queues, idle) values ($1::text::bigint, $2::text, $3::text::text[], $4::boolean)
 on conflict (id) do update set last_heartbeat = now(), idle = excluded.idle
 returning (w.xmax <> 0) as alive`,
 );
@@ -24,7 +26,8 @@ returning (w.xmax <> 0) as alive`,
 /** $1 id. */
 const unregister = statement(
   "unregister_worker",
-  (t) => `with gone as (delete from ${t.workers} where id = $1::text::bigint returning 1) select count(*)::int as gone from gone`,
+  (t) =>
+    `with gone as (delete from ${t.workers} where id = $1::text::bigint returning 1) select count(*)::int as gone from gone`,
 );
 
 export interface WorkerRow {

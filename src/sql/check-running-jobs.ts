@@ -28,7 +28,10 @@ export interface CheckedJobs<Item> {
 }
 
 /** Marks running jobs as running for long, and says which of them should stop. */
-export async function checkRunningJobs<Item extends Lease>(sql: QueueSql, jobs: readonly Item[]): Promise<CheckedJobs<Item>> {
+export async function checkRunningJobs<Item extends Lease>(
+  sql: QueueSql,
+  jobs: readonly Item[],
+): Promise<CheckedJobs<Item>> {
   const ids = numberArray(jobs.map((job) => job.id));
   const row = await run<{ lost: string | null; abortRequested: string | null }>(sql, [
     ids,

@@ -50,6 +50,7 @@ function followers(t: TableNames): string {
  * again and again. A job that is not due comes back at its time, one that waits when its lock is released (promote).
  *
  * - Claim and set-aside are two updates of disjoint rows by ctid: no join whose plan could flip.
+ * - `tid in (…)` inside an expression is hashed; as a bare condition it becomes a quadratic semi-join.
  * - The members of a lane run one after the other; the last one holds `running_lock`, so that they can finish in any
  *   batches and the last releases the lock.
  */
@@ -71,9 +72,10 @@ with cand as materialized (${candidates(t, "j.lock, j.scheduled_at", "$2", "$5")
   for no key update skip locked
 ), lane as materialized (
   select x.tid, x.id, x.lock, x.place from (
-    select b.tid, b.id, b.lock, b.place, row_number() over (partition by b.lock order by b.place) as gapless
-    from behind b where b.tid in (select g.tid from got g)
-  ) x where x.place = x.gapless
+    select b.tid, b.id, b.lock, b.place,
+           bool_and(b.ok and b.tid in (select g.tid from got g)) over (partition by b.lock order by b.place) as gapless
+    from behind b
+  ) x where x.gapless
 ), owner as materialized (
   select distinct on (a.lock) a.id from (
     select id, lock, 0 as place from run where lock is not null union all select id, lock, place from lane

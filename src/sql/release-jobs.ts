@@ -48,6 +48,10 @@ export interface ReleaseRequest<Item extends Lease> {
 export async function releaseJobs<Item extends Lease>(sql: QueueSql, request: ReleaseRequest<Item>): Promise<Item[]> {
   const { jobs, lockKeepers, workerId } = request;
   const leases = [numberArray(jobs.map((job) => job.id)), numberArray(jobs.map((job) => job.lease))];
-  const row = await run<{ count: number; ids: string | null }>(sql, [...leases, numberArray(lockKeepers), String(workerId)]);
+  const row = await run<{ count: number; ids: string | null }>(sql, [
+    ...leases,
+    numberArray(lockKeepers),
+    String(workerId),
+  ]);
   return lostAmong(jobs, row);
 }

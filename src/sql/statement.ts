@@ -59,7 +59,8 @@ export interface QueueSql extends SqlExecutor {
 export function queueSql(executor: SqlExecutor, tables: TableNames): QueueSql {
   return {
     tables,
-    query: (statement, values) => executor.query<never>(statement, values).catch((error: unknown) => explain(error, tables)),
+    query: (statement, values) =>
+      executor.query<never>(statement, values).catch((error: unknown) => explain(error, tables)),
   };
 }
 

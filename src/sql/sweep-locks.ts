@@ -33,7 +33,10 @@ export interface SweptLocks {
   readonly next: string | undefined;
 }
 
-export async function sweepLocks(sql: QueueSql, page: { readonly after: string; readonly limit: number }): Promise<SweptLocks> {
+export async function sweepLocks(
+  sql: QueueSql,
+  page: { readonly after: string; readonly limit: number },
+): Promise<SweptLocks> {
   const row = await run<{ idle: string | null; last: string | null; seen: number }>(sql, [page.after, page.limit]);
   return {
     idle: row.idle === null ? [] : (JSON.parse(row.idle) as string[]),

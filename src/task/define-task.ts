@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKnownOptions, checkName, checkPriority } from "../option-checks.ts";
+import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { JobContext } from "./job-context.ts";
 import { type RetryStrategy, toRetryStrategy } from "./retry.ts";
 import { type KeyOption, type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
@@ -44,7 +44,11 @@ export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<
   checkKey("lock", options.lock);
   checkKey("queueingLock", options.queueingLock);
   if (options.schema !== undefined && typeof options.schema["~standard"]?.validate !== "function") {
-    throw new InvalidOptionError("schema", options.schema, 'is not a Standard Schema: it has no ["~standard"].validate.');
+    throw new InvalidOptionError(
+      "schema",
+      options.schema,
+      'is not a Standard Schema: it has no ["~standard"].validate.',
+    );
   }
   return Object.freeze({
     name: options.name,
@@ -66,10 +70,17 @@ function checkFunction(option: string, value: unknown): void {
 }
 
 function checkKey(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "string") checkFunction(option, value);
+  if (typeof value === "string") checkLockKey(option, value);
+  else checkFunction(option, value);
 }
 
 function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
   throw new InvalidOptionError("timeout", timeoutMs, "is not longer than 0 ms. Leave it out for no timeout.");
+}
+
+/** @throws InvalidOptionError when `task` was not made by `defineTask`, or is not there yet: imports can go in a circle. */
+export function checkTask(option: string, task: AnyTask | undefined): void {
+  if (typeof task?.name === "string" && typeof task.queue === "string") return;
+  throw new InvalidOptionError(option, task, "is not a task. Make it with defineTask({ name, run }).");
 }

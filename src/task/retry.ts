@@ -2,6 +2,7 @@ import type { Random } from "../clock.ts";
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { Job } from "../job.ts";
+import { checkKnownOptions } from "../option-checks.ts";
 
 /** What to do with a job whose run failed. Absent fields leave the job as it is. */
 export interface RetryDecision {
@@ -47,21 +48,31 @@ export interface RetryOptions {
 }
 
 const DEFAULT_MAX_WAIT_MS = 365 * 86_400_000;
+const RETRY_OPTION_NAMES = [
+  "maxAttempts",
+  "wait",
+  "linearWait",
+  "exponentialWait",
+  "maxWait",
+  "jitter",
+  "retryOn",
+] as const satisfies (keyof RetryOptions)[];
 
 /**
  * The strategy of Procrastinate: a delay of `wait + linearWait * attempts + exponentialWait ** (attempts + 1)`,
  * where `attempts` counts the runs that ended before the one that failed; bounded by `maxWait`, then jittered.
  *
- * @throws InvalidOptionError when an option is out of its bounds.
+ * @throws InvalidOptionError when an option is unknown or out of its bounds.
  */
 export function retryStrategy(options: RetryOptions = {}): RetryStrategy {
+  checkKnownOptions("retry", options, RETRY_OPTION_NAMES);
   const maxAttempts = checkCount(options.maxAttempts);
   const waitMs = durationToMs(options.wait ?? {}, "retry.wait");
   const linearMs = durationToMs(options.linearWait ?? {}, "retry.linearWait");
   const base = checkRange("retry.exponentialWait", options.exponentialWait ?? 0, 0, 1_000_000);
   const maxMs = options.maxWait ? durationToMs(options.maxWait, "retry.maxWait") : DEFAULT_MAX_WAIT_MS;
   const jitter = checkRange("retry.jitter", options.jitter ?? 0, 0, 1);
-  const filters = options.retryOn;
+  const filters = checkFilters(options.retryOn);
   return {
     decide({ job, error, random }) {
       if (job.attempts >= maxAttempts) return undefined;
@@ -92,6 +103,17 @@ function matches(filter: RetryFilter, error: unknown): boolean {
 
 function isErrorClass(filter: RetryFilter): filter is abstract new (...args: never) => Error {
   return filter.prototype instanceof Error || filter === Error;
+}
+
+function checkFilters(filters: RetryOptions["retryOn"]): RetryOptions["retryOn"] {
+  if (filters === undefined) return undefined;
+  if (!Array.isArray(filters))
+    throw new InvalidOptionError("retry.retryOn", filters, "is not a list. Write [HttpError].");
+  for (const filter of filters) {
+    if (typeof filter === "function") continue;
+    throw new InvalidOptionError("retry.retryOn", filter, "is neither a class of errors nor a function.");
+  }
+  return filters;
 }
 
 function checkCount(value: number | undefined): number {

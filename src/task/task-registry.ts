@@ -1,5 +1,5 @@
 import { InvalidOptionError, TaskAlreadyRegisteredError, TaskNotFoundError } from "../errors.ts";
-import type { AnyTask } from "./define-task.ts";
+import { type AnyTask, checkTask } from "./define-task.ts";
 
 /** The tasks of an app by name. */
 export class TaskRegistry {
@@ -9,9 +9,7 @@ export class TaskRegistry {
   constructor(tasks: readonly AnyTask[]) {
     if (!Array.isArray(tasks)) throw new InvalidOptionError("tasks", tasks, "is not an array of tasks.");
     for (const task of tasks) {
-      if (typeof task?.name !== "string" || typeof task.queue !== "string") {
-        throw new InvalidOptionError("tasks", task, "is not a task. Make it with defineTask({ name, run }).");
-      }
+      checkTask("tasks", task);
       if (this.#tasks.has(task.name)) throw new TaskAlreadyRegisteredError(task.name);
       this.#tasks.set(task.name, task);
     }

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidArgsError } from "../errors.ts";
 import type { AnyTask } from "./define-task.ts";
 
@@ -9,17 +10,19 @@ import type { AnyTask } from "./define-task.ts";
 export function validateArgs(task: AnyTask, args: unknown): unknown | Promise<unknown> {
   if (!task.schema) return args;
   const result = task.schema["~standard"].validate(args);
-  return result instanceof Promise ? result.then((settled) => outputOf(task, settled)) : outputOf(task, result);
+  // Any thenable, or one that is no Promise of this realm would pass for a result without issues.
+  return "then" in result ? Promise.resolve(result).then((settled) => outputOf(task, settled)) : outputOf(task, result);
 }
 
-type Result = Awaited<ReturnType<NonNullable<AnyTask["schema"]>["~standard"]["validate"]>>;
-
-function outputOf(task: AnyTask, result: Result): unknown {
+function outputOf(task: AnyTask, result: StandardSchemaV1.Result<unknown>): unknown {
   if (!result.issues) return result.value;
   const [issue] = result.issues;
-  const keys = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part));
-  const path = ["args", ...keys.map(String)].join(".");
-  throw new InvalidArgsError(task.name, path, `is refused by the task's schema: ${issue?.message ?? "no reason given"}`, {
-    cause: result.issues,
-  });
+  const reason = `is refused by the task's schema: ${issue?.message ?? "no reason given"}`;
+  throw new InvalidArgsError(task.name, pathOf(issue?.path ?? []), reason, { cause: result.issues });
+}
+
+/** Written like those of arguments that are no JSON: `args.items[2].price`. */
+function pathOf(parts: NonNullable<StandardSchemaV1.Issue["path"]>): string {
+  const keys = parts.map((part) => (typeof part === "object" ? part.key : part));
+  return `args${keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")}`;
 }

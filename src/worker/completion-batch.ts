@@ -37,9 +37,10 @@ export async function writeBatch(batch: CompletionBatch, runtime: WorkerRuntime)
 
   if (batch.succeeded.length > 0) lost.push(...(await health.insist(() => finish(sql, batch.succeeded))));
   if (batch.ended.length > 0) {
-    const gone = options.deleteJobs === "always"
-      ? await health.insist(() => finishAndDeleteJobs(sql, batch.ended))
-      : await storable(batch.ended, (jobs) => health.insist(() => endJobs(sql, jobs)));
+    const gone =
+      options.deleteJobs === "always"
+        ? await health.insist(() => finishAndDeleteJobs(sql, batch.ended))
+        : await storable(batch.ended, (jobs) => health.insist(() => endJobs(sql, jobs)));
     lost.push(...gone.map(({ job }) => job));
   }
   if (batch.retried.length > 0) {
@@ -66,7 +67,8 @@ async function storable<Item extends Lease & { readonly detail?: unknown }>(
   } catch (error) {
     if (!(error instanceof DatabaseError && error.isDataProblem)) throw error;
     const [only] = items;
-    if (items.length === 1 && only) return write([{ ...only, detail: { message: "The error could not be stored" }, result: undefined }]);
+    if (items.length === 1 && only)
+      return write([{ ...only, detail: { message: "The error could not be stored" }, result: undefined }]);
     const lost: Item[] = [];
     for (const item of items) lost.push(...(await storable([item], write)));
     return lost;

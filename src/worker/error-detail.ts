@@ -14,7 +14,8 @@ export function errorDetail(error: unknown, run: { readonly attempt: number; rea
 function describeThrown(error: unknown, depth: number): EventDetail {
   try {
     if (!(error instanceof Error)) return { name: typeof error, message: storable(safeString(error), MAX_MESSAGE) };
-    const cause = error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeThrown(error.cause, depth + 1) };
+    const cause =
+      error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeThrown(error.cause, depth + 1) };
     return {
       name: storable(error.name, MAX_MESSAGE),
       message: storable(error.message, MAX_MESSAGE),

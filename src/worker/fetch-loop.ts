@@ -65,7 +65,10 @@ export class FetchLoop implements Service {
 
   /** There may be work, in one queue or in any, now or in a while. */
   wake(hint: { readonly queue?: string | undefined; readonly delayMs?: number } = {}): void {
-    if (hint.delayMs !== undefined && hint.delayMs > 0) return this.#wakeTimer.dueIn(hint.delayMs);
+    if (hint.delayMs !== undefined && hint.delayMs > 0) {
+      this.#wakeTimer.dueIn(hint.delayMs);
+      return;
+    }
     if (hint.queue === undefined) this.#parts.queues.expire();
     else this.#parts.queues.add(hint.queue);
     this.#pollMs = FIRST_POLL_MS;

@@ -48,7 +48,13 @@ export class JobCompleter {
         break;
       case "failed":
       case "aborted":
-        pending.ended.push({ id: job.id, lease: job.lease, job, status: outcome.kind, detail: this.#detail(job, outcome.error) });
+        pending.ended.push({
+          id: job.id,
+          lease: job.lease,
+          job,
+          status: outcome.kind,
+          detail: this.#detail(job, outcome.error),
+        });
         break;
       case "retry": {
         const detail = this.#detail(job, outcome.error);
@@ -126,7 +132,10 @@ export class JobCompleter {
         for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
         this.promote([...batch.locks]);
       } catch (error) {
-        this.#runtime.logger.error({ action: "completion_lost", error, jobs: batch.size }, "What became of some jobs could not be written: they are left to the rescue");
+        this.#runtime.logger.error(
+          { action: "completion_lost", error, jobs: batch.size },
+          "What became of some jobs could not be written: they are left to the rescue",
+        );
       }
       this.#callbacks.onWritten();
     }

@@ -138,5 +138,10 @@ export class JobDispatcher {
 }
 
 function lockStaysOurs(outcome: Outcome): boolean {
-  return outcome.kind === "succeeded" || outcome.kind === "completed" || outcome.kind === "failed" || outcome.kind === "aborted";
+  return (
+    outcome.kind === "succeeded" ||
+    outcome.kind === "completed" ||
+    outcome.kind === "failed" ||
+    outcome.kind === "aborted"
+  );
 }

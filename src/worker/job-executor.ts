@@ -97,7 +97,8 @@ export class JobExecutor {
   #untilAbandoned(task: AnyTask, running: RunningJob, handler: PromiseLike<unknown>): Promise<RunEnd> {
     const { clock, options, events } = this.#runtime;
     return new Promise<RunEnd>((resolve) => {
-      const stopTimeout = task.timeoutMs === undefined ? undefined : clock.timer(task.timeoutMs, () => running.abort("timeout"));
+      const stopTimeout =
+        task.timeoutMs === undefined ? undefined : clock.timer(task.timeoutMs, () => running.abort("timeout"));
       let stopAbandon: (() => void) | undefined;
       const settle = (end: RunEnd): void => {
         stopTimeout?.();

@@ -2,8 +2,8 @@ import type { Clock } from "../clock.ts";
 
 /** Old measurements count for this much less with each new one. */
 const SMOOTHING = 0.3;
-/** Enough for what ends during one round trip, and again for what the next one needs: the depth can double each time. */
-const ROUND_TRIPS_AHEAD = 2;
+/** Enough for what ends during one round trip and more, so that the depth grows while the slots still wait for it. */
+const ROUND_TRIPS_AHEAD = 4;
 /** A lane, jobs of one lock that run one after the other, should be over in about this time. */
 const LANE_MS = 50;
 

@@ -34,7 +34,12 @@ export class Rescuer implements Service {
     if (workerIds.length > 0) {
       const message = `The job was taken back from dead workers more than ${maxRescues} times: it seems to end its process`;
       const detail = { name: "StalledError", message, worker: String(identity.id) };
-      const { rescued, ended, locks, ...rest } = await rescueJobs(sql, { workerIds, stalledAfterMs, maxRescues, detail });
+      const { rescued, ended, locks, ...rest } = await rescueJobs(sql, {
+        workerIds,
+        stalledAfterMs,
+        maxRescues,
+        detail,
+      });
       if (rescued + ended > 0 || rest.workerIds.length > 0) events.emit("jobs_rescued", { ...rest, rescued, ended });
       this.#completer.promote(locks);
       if (rescued > 0) this.#onRescued();

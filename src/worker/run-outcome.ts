@@ -3,8 +3,8 @@ import { durationToMs } from "../duration.ts";
 import { type AbortReason, JobAbortedError, JobTimeoutError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { checkLockKey, checkName, checkPriority } from "../option-checks.ts";
-import type { RetryDecision } from "../task/retry.ts";
 import type { AnyTask } from "../task/define-task.ts";
+import type { RetryDecision } from "../task/retry.ts";
 
 /** How a run of a handler ended. */
 export type RunEnd = { readonly returned: unknown } | { readonly threw: unknown };
@@ -70,7 +70,10 @@ function retryOrFail({ job, task, random }: EndedRun, error: unknown): Outcome {
     const decision = task?.retry?.decide({ job, error, random });
     return decision ? { kind: "retry", error, retry: checkRetry(decision) } : { kind: "failed", error };
   } catch (strategyError) {
-    return { kind: "failed", error: new AggregateError([error, strategyError], `${String(error)}; its retry strategy threw too`) };
+    return {
+      kind: "failed",
+      error: new AggregateError([error, strategyError], `${String(error)}; its retry strategy threw too`),
+    };
   }
 }
 

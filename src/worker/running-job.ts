@@ -1,11 +1,11 @@
 import { type AbortReason, InvalidArgsError, JobAbortedError, LeaseLostError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { findJsonProblem, type JsonCompatible, type JsonValue } from "../json.ts";
-import type { Logger, LogFields } from "../logger.ts";
+import type { LogFields, Logger } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
-import type { Task } from "../task/define-task.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters } from "../task/deferrer.ts";
+import type { Task } from "../task/define-task.ts";
 import type { JobContext } from "../task/job-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -41,7 +41,8 @@ export class RunningJob implements JobContext {
   get logger(): Logger {
     const { logger } = this.#runtime;
     const job = { id: String(this.job.id), task: this.job.taskName, attempt: this.attempt };
-    const withJob = (level: "debug" | "info" | "warn" | "error") => (fields: LogFields, message: string) => logger[level]({ job, ...fields }, message);
+    const withJob = (level: "debug" | "info" | "warn" | "error") => (fields: LogFields, message: string) =>
+      logger[level]({ job, ...fields }, message);
     return { debug: withJob("debug"), info: withJob("info"), warn: withJob("warn"), error: withJob("error") };
   }
 

@@ -38,7 +38,13 @@ export class WorkerParts {
     this.#executor = new JobExecutor(runtime);
     this.#completer = new JobCompleter(runtime, { onPromoted: wake, onWritten: () => this.#dispatcher.dispatch() });
     const onCapacity = (): void => this.#fetchLoop.refill();
-    this.#dispatcher = new JobDispatcher({ runtime, executor: this.#executor, completer: this.#completer, gauge, onCapacity });
+    this.#dispatcher = new JobDispatcher({
+      runtime,
+      executor: this.#executor,
+      completer: this.#completer,
+      gauge,
+      onCapacity,
+    });
     this.#presence = new WorkerPresence(runtime);
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence },
@@ -52,14 +58,16 @@ export class WorkerParts {
     this.#sweeper = new LockSweeper(runtime, this.#completer);
     this.#listener = new Listener(runtime, {
       onListening: wake,
-      onNotification: ({ abort, ...hint }) => (abort === undefined ? this.#fetchLoop.wake(hint) : this.#watcher.checkNow()),
+      onNotification: ({ abort, ...hint }) =>
+        abort === undefined ? this.#fetchLoop.wake(hint) : this.#watcher.checkNow(),
     });
   }
 
   /** @throws SchemaMismatchError, DatabaseError */
   async start(): Promise<void> {
     await this.#presence.start();
-    for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop]) await service.start();
+    for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
+      await service.start();
   }
 
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
@@ -74,7 +82,8 @@ export class WorkerParts {
     cancelAbort();
     const cancelGiveUp = clock.timer(WRITE_GRACE_MS, () => health.giveUp());
     await this.#completer.drain();
-    for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence]) await service.stop();
+    for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
+      await service.stop();
     await this.#completer.drain();
     cancelGiveUp();
     // What could not be written is found by the row of its worker.

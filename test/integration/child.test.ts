@@ -28,7 +28,9 @@ test("a killed child reports the signal", async () => {
 
 test("waiting for a line fails at once when the child ends without it", async () => {
   const child = spawnChild(SCRIPT, { args: ["fail"] });
-  await expect(child.waitForLine("never")).rejects.toThrow(/ended \({"code":3,.*before .*prints never.*a word on stderr/s);
+  await expect(child.waitForLine("never")).rejects.toThrow(
+    /ended \({"code":3,.*before .*prints never.*a word on stderr/s,
+  );
 });
 
 test("a child that is left is killed and named", async () => {

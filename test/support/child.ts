@@ -45,11 +45,15 @@ const END_WITH_PARENT = `data:text/javascript,process.once("disconnect",()=>proc
 /** Runs a TypeScript file with node. End it before the test ends: what is left then fails the test. */
 export function spawnChild(file: string | URL, options: ChildOptions = {}): Child {
   const script = file instanceof URL ? fileURLToPath(file) : file;
-  const node = spawn(process.execPath, ["--import", END_WITH_PARENT, "--import", TSX, script, ...(options.args ?? [])], {
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
+  const node = spawn(
+    process.execPath,
+    ["--import", END_WITH_PARENT, "--import", TSX, script, ...(options.args ?? [])],
+    {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    },
+  );
   const { pid } = node;
   if (pid === undefined) throw new Error(`${process.execPath} could not be started.`);
   const lines = collectLines(node.stdout);
@@ -64,7 +68,8 @@ export function spawnChild(file: string | URL, options: ChildOptions = {}): Chil
     errors,
     exited,
     async waitForLine(pattern, { timeoutMs = LINE_TIMEOUT_MS } = {}) {
-      const find = () => lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
+      const find = () =>
+        lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
       const what = () => `${script} prints ${pattern}; its output is ${JSON.stringify([...lines, ...errors], null, 1)}`;
       await until(() => find() !== undefined || !running.has(child), { timeoutMs, what });
       const line = find();

@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import type { Connector, SqlExecutor } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
 

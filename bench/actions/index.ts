@@ -1,0 +1,27 @@
+import type { Client } from "./client.ts";
+import { drain, fill } from "./drain.ts";
+import { beginnings, deferSpaced, startWorker, stopWorker } from "./latency.ts";
+import { batchRate, deferRate, transactionRate } from "./rate.ts";
+
+/** What a scenario can ask of a child process. */
+export const actions = {
+  fill,
+  drain,
+  startWorker,
+  stopWorker,
+  deferSpaced,
+  beginnings,
+  deferRate,
+  batchRate,
+  transactionRate,
+} satisfies Record<string, (client: Client, params: never) => Promise<unknown>>;
+
+export type ActionName = keyof typeof actions;
+/** What follows the client; empty for an action that takes no parameters. */
+export type ActionParams<Name extends ActionName> =
+  Parameters<(typeof actions)[Name]> extends [unknown, ...infer Rest] ? Rest : never;
+export type ActionResult<Name extends ActionName> = Awaited<ReturnType<(typeof actions)[Name]>>;
+
+export function isActionName(name: string): name is ActionName {
+  return Object.hasOwn(actions, name);
+}

@@ -1,0 +1,99 @@
+import { sql } from "drizzle-orm";
+import { Logger, makeWorkerUtils, type RunnerOptions, run, runMigrations } from "graphile-worker";
+import pg from "pg";
+import type { Contender, Payload, Session } from "../contender.ts";
+import { createOrders, type Driver, drivers, openBusinessApp } from "./business.ts";
+
+type WorkerOptions = NonNullable<NonNullable<RunnerOptions["preset"]>["worker"]>;
+
+const TASK = "noop";
+const silent = new Logger(() => () => undefined);
+
+/** The fastest settings found for 0.18 on no-op jobs. */
+const TUNED: WorkerOptions = {
+  concurrentJobs: 24,
+  maxPoolSize: 25,
+  localQueue: { size: 500, refetchDelay: { durationMs: 10 } },
+  completeJobBatchDelay: 0,
+  failJobBatchDelay: 0,
+};
+const DEFAULT: WorkerOptions = { concurrentJobs: 10 };
+
+export const GRAPHILE_TUNED = "graphile-worker tuned";
+export const GRAPHILE_DEFAULT = "graphile-worker default";
+
+export const graphile: readonly Contender[] = [
+  // Not on locks: a batch takes one job of each named queue and then waits for its 2 s poll, 7 jobs/s.
+  contender(GRAPHILE_TUNED, TUNED, { works: ["drain", "latency", "defer"] }),
+  contender(GRAPHILE_DEFAULT, DEFAULT, { works: ["drain", "locks", "latency"], share: 0.1 }),
+  ...drivers.map(
+    (driver): Contender => ({
+      name: graphileInTransaction(driver),
+      keeps: "nothing",
+      works: ["transaction"],
+      prepare,
+      connect: (url) => connectTransactions(driver, url),
+    }),
+  ),
+];
+
+export function graphileInTransaction(driver: Driver): string {
+  return `graphile-worker, ${driver}`;
+}
+
+function contender(name: string, worker: WorkerOptions, rest: Pick<Contender, "works" | "share">): Contender {
+  return { name, keeps: "nothing", prepare, connect: (url) => connect(worker, url), ...rest };
+}
+
+async function prepare(url: string): Promise<void> {
+  await runMigrations({ connectionString: url, logger: silent });
+  await createOrders(url);
+}
+
+async function connect(worker: WorkerOptions, url: string): Promise<Session> {
+  const pool = new pg.Pool({ connectionString: url, max: worker.maxPoolSize ?? 10 });
+  // graphile-worker warns about a pool whose errors nobody handles.
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  const utils = await makeWorkerUtils({ pgPool: pool, logger: silent });
+  return {
+    enqueueMany: async (payloads, lockOf) => {
+      await utils.addJobs(
+        payloads.map((payload) => ({ identifier: TASK, payload, ...(lockOf ? { queueName: lockOf(payload) } : {}) })),
+      );
+    },
+    enqueue: async (payload) => {
+      await utils.addJob(TASK, payload);
+    },
+    work: async (handler) => {
+      const runner = await run({
+        pgPool: pool,
+        logger: silent,
+        noHandleSignals: true,
+        parsedCronItems: [],
+        taskList: { [TASK]: (payload) => handler(payload as Payload) },
+        preset: { worker },
+      });
+      return { stop: () => runner.stop() };
+    },
+    busySql: "select exists (select from graphile_worker._private_jobs) as busy",
+    close: async () => {
+      await utils.release();
+      await pool.end();
+    },
+  };
+}
+
+async function connectTransactions(driver: Driver, url: string): Promise<Session> {
+  const app = await openBusinessApp(driver, url);
+  return {
+    // Its documented way into somebody else's transaction: its SQL function.
+    transact: (payload) =>
+      app.order(payload, (tx) =>
+        Promise.resolve(
+          tx.execute(sql`select graphile_worker.add_job(${TASK}::text, payload => ${JSON.stringify(payload)}::json)`),
+        ),
+      ),
+    close: app.close,
+  };
+}

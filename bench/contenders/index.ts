@@ -1,0 +1,6 @@
+import type { Contender } from "../contender.ts";
+import { bare } from "./bare.ts";
+import { graphile } from "./graphile.ts";
+import { procrastinate } from "./procrastinate.ts";
+
+export const contenders: readonly Contender[] = [...graphile, ...procrastinate, ...bare];

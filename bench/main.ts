@@ -1,0 +1,57 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { contenders } from "./contenders/index.ts";
+import { Databases } from "./databases.ts";
+import { machineFacts } from "./machine.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { startBenchPostgres } from "./postgres.ts";
+import { type Report, reportOf } from "./report.ts";
+import { Bench, type Scenario } from "./scenario.ts";
+import { scenarios } from "./scenarios/index.ts";
+import { costliestStatements, TRACK_STATEMENTS } from "./statements.ts";
+import { tableOf } from "./table.ts";
+
+const RESULTS = new URL("results/", import.meta.url);
+
+const options = parseOptions(process.argv.slice(2));
+if (options === "help") console.log(USAGE);
+else await runBench(options);
+
+async function runBench(options: BenchOptions): Promise<void> {
+  const chosen = options.only.length === 0 ? scenarios : scenarios.filter(({ name }) => options.only.includes(name));
+  if (chosen.length === 0) throw new Error(`--only takes ${scenarios.map(({ name }) => name).join(", ")}`);
+  const postgres = await startBenchPostgres(options.profile ? TRACK_STATEMENTS : []);
+  const databases = await Databases.open(postgres.baseUrl);
+  try {
+    const facts = await machineFacts(databases.admin);
+    for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(10)}  ${value}`);
+    console.log(`rounds      ${options.rounds}, interleaved; ratios are medians of each round's own ratio`);
+    const reports: Report[] = [];
+    for (const scenario of chosen) {
+      reports.push(await runScenario(scenario, options, databases));
+      if (options.profile) console.log(await costliestStatements(databases.admin, 25));
+    }
+    save({ at: new Date().toISOString(), facts, options, reports });
+  } finally {
+    await databases.close();
+    await postgres.stop();
+  }
+}
+
+async function runScenario(scenario: Scenario, options: BenchOptions, databases: Databases): Promise<Report> {
+  const wanted = (name: string) =>
+    options.contenders.length === 0 ||
+    scenario.referenceOf(name) === name ||
+    options.contenders.some((part) => name.includes(part));
+  const taking = contenders.filter(({ name, works }) => works.includes(scenario.name) && wanted(name));
+  const measurements = await scenario.run(new Bench(options, taking, databases));
+  const report = reportOf(scenario, measurements, taking);
+  console.log(`\n${tableOf(report)}`);
+  return report;
+}
+
+function save(result: { readonly at: string } & Record<string, unknown>): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = new URL(`${result.at.replaceAll(":", "-")}.json`, RESULTS);
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  console.log(`\nwritten to ${file.pathname}`);
+}

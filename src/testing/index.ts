@@ -1,0 +1,2 @@
+// "procrastinate/testing": for the tests of apps.
+export { type JobsRun, runDueJobs } from "./run-due-jobs.ts";
