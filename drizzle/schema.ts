@@ -35,8 +35,8 @@ export function createProcrastinateTables(options: TableOptions = {}) {
   // Drizzle refuses pgSchema("public"): what is there needs no schema.
   const procrastinateSchema = schema === undefined || schema === "public" ? undefined : pgSchema(schema);
   const name = (suffix: string): string => prefix + suffix;
-  const table = (procrastinateSchema?.table ?? pgTable) as typeof pgTable;
-  const enumOf = (procrastinateSchema?.enum ?? pgEnum) as typeof pgEnum;
+  const table = (procrastinateSchema?.table.bind(procrastinateSchema) ?? pgTable) as typeof pgTable;
+  const enumOf = (procrastinateSchema?.enum.bind(procrastinateSchema) ?? pgEnum) as typeof pgEnum;
   const procrastinateJobStatus = enumOf(name("job_status"), JOB_STATUSES);
   const procrastinateJobEventType = enumOf(name("job_event_type"), JOB_EVENT_TYPES);
   return {

@@ -1,6 +1,7 @@
 import { expect, inject, test } from "vitest";
 import { createTestDatabase } from "../support/database.ts";
 import { runSql } from "../support/run-sql.ts";
+import { until } from "../support/until.ts";
 
 const TABLES = "select count(*)::int as n from information_schema.tables where table_name like 'procrastinate%'";
 
@@ -20,8 +21,9 @@ test("an empty test database has none", async () => {
 
 test("dropping ends what is still connected", async () => {
   const database = await createTestDatabase();
-  const sleeping = runSql(database.url, "select pg_sleep(60)");
-  const ended = expect(sleeping).rejects.toThrow(/terminat/);
+  const ended = expect(runSql(database.url, "select pg_sleep(60)")).rejects.toThrow(/terminating/);
+  const sleeping = `select pid from pg_stat_activity where datname = '${database.name}' and wait_event = 'PgSleep'`;
+  await until(async () => (await runSql(inject("postgres").url, sleeping)).length === 1);
   await database.drop();
   await ended;
   const left = `select datname from pg_database where datname = '${database.name}'`;

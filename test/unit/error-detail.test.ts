@@ -84,10 +84,10 @@ describe("what is recorded of an error", () => {
     ["an error whose name throws", throwing("name")],
     ["an object in a circle", circular],
     ["an object that holds a bigint", { id: 5n }],
-    ["an object whose toJSON throws", { toJSON: () => detailOf(throwing("message"))["none"].length }],
+    ["an object whose toJSON throws", { toJSON: () => (5).toFixed(-1) }],
     ["an error with a symbol for a name", Object.assign(new Error("x"), { name: Symbol("x") })],
     ["an error whose message has no text", Object.assign(new Error("x"), { message: Object.create(null) })],
-    ["a proxy that refuses everything", new Proxy({}, { get: () => throwing("x").message.length.toFixed(-1) })],
+    ["a proxy that refuses everything", new Proxy({}, { get: () => (5).toFixed(-1) })],
   ])("is something even where it cannot be read: %s", (_what, thrown) => {
     expect(detailOf(thrown)).toMatchObject({
       attempt: 3,

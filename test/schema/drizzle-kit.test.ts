@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { runSql } from "../support/run-sql.ts";
+
+const MAJORS = {
+  "drizzle-kit 0.31": { "drizzle-orm": "drizzle-orm", "drizzle-kit": "drizzle-kit" },
+  "drizzle-kit 1.0 rc": { "drizzle-orm": "drizzle-orm-next", "drizzle-kit": "drizzle-kit-next" },
+};
+
+/** The app's own table, with a foreign key to the jobs. */
+const USERS = `
+import { bigint, pgTable, text } from "drizzle-orm/pg-core";
+export const users = pgTable("users", {
+  id: bigint({ mode: "bigint" }).primaryKey().generatedAlwaysAsIdentity(),
+  name: text().notNull(),
+  jobId: bigint("job_id", { mode: "bigint" }).references(() => procrastinateJobs.id, { onDelete: "set null" }),
+});
+`;
+const SCHEMAS = {
+  "under the default names": {
+    schema: `import { procrastinateJobs } from "procrastinate/drizzle/schema";\nexport * from "procrastinate/drizzle/schema";${USERS}`,
+    jobs: "procrastinate_jobs",
+    config: "",
+  },
+  "in another Postgres schema, with another prefix": {
+    schema: `import { createProcrastinateTables } from "procrastinate/drizzle";
+export const { procrastinateSchema, procrastinateJobs, procrastinateWorkers, procrastinatePeriodicDefers, procrastinateEvents,
+  procrastinateJobStatus, procrastinateJobEventType } = createProcrastinateTables({ schema: "queue", prefix: "pq_" });${USERS}`,
+    jobs: "queue.pq_jobs",
+    config: `schemaFilter: ["public", "queue"],`,
+  },
+};
+
+describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
+  describe.each(Object.entries(SCHEMAS))("with the tables %s", (_where, { schema, jobs, config }) => {
+    let app: AppFolder;
+    let migrated: TestDatabase;
+    let pushed: TestDatabase;
+
+    const kit = (command: string, database: TestDatabase) =>
+      app.run("drizzle-kit/bin.cjs", [command], { DATABASE_URL: database.url });
+    const countOf = async (database: TestDatabase) =>
+      (await runSql<{ count: string }>(database.url, `select count(*) from ${jobs}`))[0]?.count;
+
+    beforeAll(async () => {
+      app = createAppFolder({ ...dependencies, pg: "pg" });
+      app.write("schema.ts", schema);
+      app.write(
+        "drizzle.config.ts",
+        `export default { dialect: "postgresql", schema: "./schema.ts", out: "./migrations", ${config}
+        dbCredentials: { url: process.env["DATABASE_URL"] } };`,
+      );
+      migrated = await createTestDatabase({ empty: true });
+      pushed = await createTestDatabase({ empty: true });
+    });
+    afterAll(async () => {
+      app.remove();
+      await migrated.drop();
+      await pushed.drop();
+    });
+
+    test("generates one migration with the app's tables and ours, which migrates, and nothing after it", async () => {
+      expect(await kit("generate", migrated)).toMatchObject({ code: 0 });
+      const before = migrationFiles(app);
+      expect(before).toHaveLength(1);
+      expect(before[0]?.sql).toMatch(/CREATE TABLE "users"/);
+      expect(await kit("migrate", migrated)).toMatchObject({ code: 0 });
+      expect(await countOf(migrated)).toBe("0");
+      expect((await kit("generate", migrated)).output).toMatch(/No schema changes/);
+      expect(migrationFiles(app)).toEqual(before);
+    });
+
+    test("pushes to the migrated database without a change and without losing a job", async () => {
+      await runSql(migrated.url, `insert into ${jobs} (task_name) values ('kept')`);
+      const { code, output } = await kit("push", migrated);
+      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringMatching(/No changes detected/) });
+      expect(await countOf(migrated)).toBe("1");
+    });
+
+    test("pushes all tables to an empty database, and nothing after that", async () => {
+      expect(await kit("push", pushed)).toMatchObject({ code: 0 });
+      expect(await countOf(pushed)).toBe("0");
+      expect((await kit("push", pushed)).output).toMatch(/No changes detected/);
+    });
+  });
+});
+
+/** 0.31 writes NAME.sql into the folder, 1.0 NAME/migration.sql. */
+function migrationFiles(app: AppFolder): { name: string; sql: string }[] {
+  const folder = join(app.path, "migrations");
+  return readdirSync(folder)
+    .map((name) => ({ name, file: name.endsWith(".sql") ? join(folder, name) : join(folder, name, "migration.sql") }))
+    .filter(({ file }) => existsSync(file))
+    .map(({ name, file }) => ({ name, sql: readFileSync(file, "utf8") }));
+}
