@@ -1,13 +1,15 @@
-import type { SQL } from "drizzle-orm";
 import type { Connector, SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
 import { DatabaseError } from "../src/database-error.ts";
 import { ConnectorError, describe } from "../src/errors.ts";
 import { listen } from "./listen.ts";
 import { toDrizzleSql } from "./sql-text.ts";
 
-/** What the callback of `db.transaction` gets, and `db` itself: whatever runs SQL of Drizzle, in any of its versions. */
+/**
+ * What the callback of `db.transaction` gets, and `db` itself: whatever runs SQL of Drizzle, in any of its versions,
+ * whose types of SQL differ.
+ */
 export interface DrizzleTransaction {
-  execute(query: SQL): PromiseLike<unknown>;
+  execute(query: unknown): PromiseLike<unknown>;
 }
 
 /** A Drizzle database on Postgres. */

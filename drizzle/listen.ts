@@ -46,9 +46,16 @@ export async function listen(
   handler: NotificationHandler,
 ): Promise<Unlisten | undefined> {
   if (isPGlite(client)) {
-    const unlisten = await client.listen(quoteIdentifier(channel), (payload) => handler.onNotification(payload));
+    let listening = true;
+    const unlisten = await client.listen(quoteIdentifier(channel), (payload) => {
+      // Its unlisten does not find a channel that was quoted, so what still comes is dropped here.
+      if (listening) handler.onNotification(payload);
+    });
     handler.onListening();
-    return unlisten;
+    return async () => {
+      listening = false;
+      await unlisten();
+    };
   }
   if (isPostgresJs(client)) {
     const { unlisten } = await client.listen(

@@ -52,7 +52,10 @@ export function createAppFolder(dependencies: Readonly<Record<string, string>>):
 
 function buildPackage(to: string): void {
   const tsc = join(MODULES, "typescript", "bin", "tsc");
-  const build = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", to], { cwd: ROOT, encoding: "utf8" });
+  const build = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", to], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
   if (build.status !== 0) throw new Error(`The package cannot be built: ${build.stdout}`);
 }
 
@@ -64,8 +67,11 @@ function runProgram(
 ): Promise<ProgramRun> {
   return new Promise((resolve, reject) => {
     // Symlinks stay what they are, or the programs would find this repository's packages instead of the app's.
-    const options = { cwd, env: { ...process.env, ...env, NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] } as const;
-    const child = spawn(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", script, ...args], options);
+    const child = spawn(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", script, ...args], {
+      cwd,
+      env: { ...process.env, ...env, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
     child.on("error", reject);

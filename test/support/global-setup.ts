@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
+import { readMigrations } from "./migrations.ts";
 import { runSql, withDatabase } from "./run-sql.ts";
 import { openPostgres } from "./temporary-postgres.ts";
 
@@ -10,8 +10,6 @@ declare module "vitest" {
     readonly postgres: { readonly url: string; readonly template: string };
   }
 }
-
-const MIGRATIONS = new URL("../../migrations/", import.meta.url);
 
 /** Vitest calls this once before all tests, and what it returns after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -27,10 +25,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 async function createTemplate(url: string, template: string): Promise<void> {
   await runSql(url, `create database ${template} template template0`);
-  const files = readdirSync(MIGRATIONS).filter((name) => name.endsWith(".sql"));
-  for (const file of files.sort()) {
-    await runSql(withDatabase(url, template), readFileSync(new URL(file, MIGRATIONS), "utf8"));
-  }
+  await runSql(withDatabase(url, template), readMigrations());
   // A session on the template would make every clone fail.
   await runSql(url, `alter database ${template} with allow_connections false`);
 }

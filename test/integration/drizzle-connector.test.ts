@@ -1,0 +1,142 @@
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drizzleConnector } from "../../drizzle/index.ts";
+import type { SqlStatement } from "../../src/connector.ts";
+import { ConnectorError, createApp, DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
+import { runDueJobs } from "../../src/testing/index.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { DRIZZLE_CONNECTIONS, type DrizzleConnection } from "../support/drizzle-connections.ts";
+import { until } from "../support/until.ts";
+
+const statement = (text: string): SqlStatement => ({ name: "test", text });
+
+describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
+  let database: TestDatabase;
+  let connection: DrizzleConnection;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    connection = await open(database.url);
+  });
+  afterAll(async () => {
+    await connection.close();
+    await database.drop();
+  });
+
+  test("carries every kind of parameter and result unchanged", async () => {
+    const json = JSON.stringify({ text: `é"\\'$1 ${"\u2028"}`, list: [1.5, null, true], big: "9007199254740993" });
+    const [row] = await connection.connector.pool.query(
+      statement(`select $1::text as text, $2::int as int, $3::float8 as float, $4::boolean as bool, $5::text as nothing,
+        $6::text::jsonb::text as json, $7::text::bigint::text as big, $1::text as again,
+        extract(epoch from to_timestamp($8::float8 / 1000))::float8 * 1000 as ms`),
+      ["x", -1, 0.5, false, null, json, "9007199254740993", 1_772_600_767_089],
+    );
+    expect({ ...row, json: JSON.parse((row as { json: string }).json) }).toEqual({
+      text: "x",
+      int: -1,
+      float: 0.5,
+      bool: false,
+      nothing: null,
+      json: JSON.parse(json),
+      big: "9007199254740993",
+      again: "x",
+      ms: 1_772_600_767_089,
+    });
+  });
+
+  test("commits a job with the caller's writes, and rolls it back with them", async () => {
+    const ran: string[] = [];
+    const task = defineTask({ name: "note", run: ({ text }: { text: string }) => ran.push(text) });
+    const app = createApp({ connector: connection.connector, tasks: [task], logger: silentLogger });
+    await app.checkHealth();
+    await connection.db.execute(sql`create table if not exists notes (text text)`);
+    await connection.db.transaction(async (tx) => {
+      await tx.execute(sql`insert into notes values ('kept')`);
+      await app.defer(task, { text: "kept" }, { tx });
+    });
+    const failing = connection.db.transaction(async (tx) => {
+      await tx.execute(sql`insert into notes values ('lost')`);
+      await app.defer(task, { text: "lost" }, { tx });
+      throw new Error("rolled back");
+    });
+    await expect(failing).rejects.toThrow("rolled back");
+    const run = await runDueJobs(app);
+    expect(run.succeeded).toHaveLength(1);
+    expect(ran).toEqual(["kept"]);
+  });
+
+  test("completes a job in the handler's transaction", async () => {
+    await connection.db.execute(sql`create table if not exists effects (id int unique)`);
+    const effect = defineTask({
+      name: "effect",
+      run: (_args, context) =>
+        connection.db.transaction(async (tx) => {
+          await tx.execute(sql`insert into effects values (1)`);
+          await context.complete(tx, { done: true });
+        }),
+    });
+    const app = createApp({ connector: connection.connector, tasks: [effect], logger: silentLogger });
+    const id = await app.defer(effect);
+    expect(await runDueJobs(app)).toMatchObject({ succeeded: [{ id }], failed: [], retried: [] });
+    const [job] = await connection.connector.pool.query(
+      statement("select status::text, result->>'done' as done from procrastinate_jobs where id = $1::text::bigint"),
+      [String(id)],
+    );
+    expect(job).toEqual({ status: "succeeded", done: "true" });
+  });
+
+  test("tells the SQLSTATE and the constraint of what Postgres refuses, also inside a transaction", async () => {
+    const insert = statement("insert into procrastinate_jobs (task_name, queueing_key) values ('t', 'key')");
+    const { pool, using } = connection.connector;
+    await pool.query(insert, []);
+    const unique = { sqlState: "23505", constraint: "procrastinate_jobs_queueing_key_idx" };
+    await expect(pool.query(insert, [])).rejects.toMatchObject(unique);
+    const inside = connection.db.transaction(async (tx) => {
+      await expect(using(tx).query(insert, [])).rejects.toMatchObject(unique);
+      throw new Error("over");
+    });
+    await expect(inside).rejects.toThrow("over");
+    await expect(pool.query(statement("select * from nowhere"), [])).rejects.toMatchObject({ sqlState: "42P01" });
+    await expect(pool.query(statement("select * from nowhere"), [])).rejects.toBeInstanceOf(DatabaseError);
+  });
+
+  test("hears notifications of committed transactions, and stops when it is told to", async () => {
+    const heard: string[] = [];
+    let listening = 0;
+    const unlisten = await connection.connector.listen?.("Odd.Channel name", {
+      onNotification: (payload) => heard.push(payload),
+      onListening: () => listening++,
+      onLost: () => undefined,
+    });
+    expect(listening).toBe(1);
+    const notify = (payload: string) => sql`select pg_notify('Odd.Channel name', ${payload})::text`;
+    const rolledBack = connection.db.transaction(async (tx) => {
+      await tx.execute(notify("rolled back"));
+      throw new Error("over");
+    });
+    await expect(rolledBack).rejects.toThrow("over");
+    await connection.db.transaction(async (tx) => {
+      await tx.execute(notify("committed"));
+    });
+    await until(() => heard.length > 0);
+    await unlisten?.();
+    await connection.db.execute(notify("later"));
+    expect(heard).toEqual(["committed"]);
+  });
+
+  test("refuses what is no transaction of Drizzle", () => {
+    const prisma = { $queryRawUnsafe: () => undefined };
+    expect(() => connection.connector.using(prisma as never)).toThrow(ConnectorError);
+    expect(() => drizzleConnector(prisma as never)).toThrow(/not a Drizzle database/);
+  });
+
+  test("says what is wrong when the pool is closed", async () => {
+    const closed = await open(database.url);
+    await closed.close();
+    const app = createApp({ connector: closed.connector, tasks: [defineTask({ name: "t" })], logger: silentLogger });
+    await expect(app.defer(app.getTask("t"))).rejects.toMatchObject({
+      name: "DatabaseError",
+      message: expect.stringMatching(/insert_jobs: .*(end|clos)/i),
+    });
+  });
+});

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
+import { describeCatalog } from "../support/catalog.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+
+/**
+ * What Drizzle cannot say, and why it may differ: storage parameters only make updates cheaper. An app adds them in a
+ * migration of its own, if it wants to.
+ */
+const NOT_IN_DRIZZLE = /^storage /;
+
+const opened: { drop(): Promise<void> }[] = [];
+const folders: AppFolder[] = [];
+let bySql: string[];
+
+beforeAll(async () => {
+  bySql = await describeCatalog((await open({ empty: false })).url);
+});
+afterAll(async () => {
+  for (const database of opened) await database.drop();
+  for (const folder of folders) folder.remove();
+});
+
+async function open(options: { readonly empty: boolean }): Promise<TestDatabase> {
+  const database = await createTestDatabase(options);
+  opened.push(database);
+  return database;
+}
+
+test("the migrations make all tables, with storage parameters", () => {
+  expect(bySql.filter((fact) => fact.startsWith("column procrastinate_jobs."))).toHaveLength(22);
+  expect(bySql.filter((fact) => NOT_IN_DRIZZLE.test(fact))).toHaveLength(2);
+  expect(bySql.filter((fact) => fact.startsWith("trigger"))).toEqual([]);
+});
+
+test.each([
+  ["0.31", { "drizzle-orm": "drizzle-orm", "drizzle-kit": "drizzle-kit" }],
+  ["1.0 rc", { "drizzle-orm": "drizzle-orm-next", "drizzle-kit": "drizzle-kit-next" }],
+])(
+  "the Drizzle schema, pushed by drizzle-kit %s, and the migrations make the same tables",
+  async (_major, installed) => {
+    const folder = createAppFolder({ ...installed, pg: "pg" });
+    folders.push(folder);
+    const database = await open({ empty: true });
+    folder.write("schema.ts", `export * from "procrastinate/drizzle/schema";`);
+    const config = `{ dialect: "postgresql", schema: "./schema.ts", dbCredentials: { url: process.env["DATABASE_URL"] } }`;
+    folder.write("drizzle.config.ts", `export default ${config};`);
+    const push = await folder.run("drizzle-kit/bin.cjs", ["push"], { DATABASE_URL: database.url });
+    expect(push).toMatchObject({ code: 0 });
+    const byDrizzle = await describeCatalog(database.url);
+    expect(byDrizzle).toEqual(bySql.filter((fact) => !NOT_IN_DRIZZLE.test(fact)));
+  },
+);
