@@ -12,6 +12,7 @@ import type { AnyTask } from "../task/define-task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
+import { retryTransient } from "./retry-transient.ts";
 
 export interface JobDeferrerOptions<Tx> {
   readonly connector: Connector<Tx>;
@@ -22,7 +23,6 @@ export interface JobDeferrerOptions<Tx> {
 
 /** A waiting job may start between two statements; as often as this it does not. */
 const MAX_CONFLICT_ROUNDS = 20;
-const MAX_TRANSIENT_ROUNDS = 5;
 
 /** Writes jobs, inside the caller's transaction or in one of their own. */
 export class JobDeferrer<Tx> {
@@ -64,7 +64,16 @@ export class JobDeferrer<Tx> {
     const { tx } = options;
     if (tx !== undefined) return insertAllOrNone(this.#sql(tx), jobs);
     if (jobs.every((job) => job.queueingLock === null)) return retryTransient(() => insertAllOrNone(this.#pool, jobs));
-    return retryTransient(() => this.#options.connector.transaction((own) => insertAllOrNone(this.#sql(own), jobs)));
+    return retryTransient(() => this.#inTransaction((own) => insertAllOrNone(this.#sql(own), jobs)));
+  }
+
+  /** What goes wrong with begin and commit comes bare from the driver. */
+  async #inTransaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    try {
+      return await this.#options.connector.transaction(work);
+    } catch (error) {
+      throw error instanceof ProcrastinateError ? error : new DatabaseError("batch_defer", error);
+    }
   }
 
   async #newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
@@ -130,15 +139,4 @@ function findTwice(jobs: readonly NewJob[]): string | undefined {
     seen.add(queueingLock);
   }
   return undefined;
-}
-
-/** A deadlock or a serialization failure wrote nothing, so outside the caller's transaction it is not his concern. */
-async function retryTransient<T>(write: () => Promise<T>): Promise<T> {
-  for (let round = 1; ; round++) {
-    try {
-      return await write();
-    } catch (error) {
-      if (round >= MAX_TRANSIENT_ROUNDS || !(error instanceof DatabaseError && error.isTransient)) throw error;
-    }
-  }
 }

@@ -2,7 +2,7 @@ import type { Lease } from "./job-row.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
 /**
- * $1 ids, $2 leases. Takes jobs that run for long out of the fetch index, where each fetch would have to skip them, to
+ * $1 ids, $2 leases, $3 worker. Takes jobs that run for long out of the fetch index, where each fetch would have to skip them, to
  * the far end of the wake index, where the rescue of a dead worker's jobs finds them.
  */
 const run = statement(
@@ -12,10 +12,10 @@ with running as materialized (
   select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
 ), settled as (
   update ${t.jobs} j set ready = false, wake_at = 'infinity' from running r
-  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and j.wake_at is distinct from 'infinity'
+  where j.id = r.id and j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing' and j.wake_at is distinct from 'infinity'
 )
 select (select json_agg(r.id::text)::text from running r
-        where not exists (select 1 from ${t.jobs} j where j.id = r.id and j.lease = r.lease and j.status = 'doing')) as lost,
+        where not exists (select 1 from ${t.jobs} j where j.id = r.id and j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing')) as lost,
        (select json_agg(r.id::text)::text from running r
         join ${t.jobs} j on j.id = r.id and j.lease = r.lease and j.abort_requested) as "abortRequested"`,
 );
@@ -30,12 +30,14 @@ export interface CheckedJobs<Item> {
 /** Marks running jobs as running for long, and says which of them should stop. */
 export async function checkRunningJobs<Item extends Lease>(
   sql: QueueSql,
+  workerId: bigint,
   jobs: readonly Item[],
 ): Promise<CheckedJobs<Item>> {
   const ids = numberArray(jobs.map((job) => job.id));
   const row = await run<{ lost: string | null; abortRequested: string | null }>(sql, [
     ids,
     numberArray(jobs.map((job) => job.lease)),
+    String(workerId),
   ]);
   const among = (text: string | null): Item[] => {
     const found = new Set(text === null ? [] : (JSON.parse(text) as string[]));

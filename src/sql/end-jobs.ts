@@ -13,7 +13,7 @@ export interface EndedJob extends Lease {
   readonly detail?: EventDetail;
 }
 
-/** $1 the ended jobs as JSON. The rare sibling of finish_jobs. */
+/** $1 the ended jobs as JSON, $2 worker. The rare sibling of finish_jobs. */
 const run = statement(
   "end_jobs",
   (t) => `
@@ -23,7 +23,7 @@ with ended as materialized (
   update ${t.jobs} j set status = e.status::${t.jobStatus}, ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now(), result = e.result
   from ended e
-  where j.id = e.id and j.lease = e.lease and j.status = 'doing'
+  where j.id = e.id and j.lease = e.lease and j.worker_id = $2::text::bigint and j.status = 'doing'
   returning j.id, e.status, e.detail
 ), events as (
   insert into ${t.events} (job_id, type, detail)
@@ -34,7 +34,14 @@ select (select count(*)::int from done) as count,
 );
 
 /** Records how jobs ended, with result or error, and gives those that no longer belonged to the worker. */
-export async function endJobs<Item extends EndedJob>(sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
+export async function endJobs<Item extends EndedJob>(
+  sql: QueueSql,
+  workerId: bigint,
+  jobs: readonly Item[],
+): Promise<Item[]> {
   const rows = jobs.map(({ id, lease, status, result, detail }) => ({ id: String(id), lease, status, result, detail }));
-  return lostAmong(jobs, await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows)]));
+  return lostAmong(
+    jobs,
+    await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows), String(workerId)]),
+  );
 }

@@ -5,8 +5,10 @@ import { numberArray, type QueueSql, type RunStatement, statement } from "./stat
 const DONE = `(select count(*)::int from done) as count,
        case when (select count(*) from done) < $3::int then (select json_agg(d.id::text)::text from done d) end as ids`;
 
-/** $1 ids, $2 leases, $3 how many. `limit (select …)` keeps the estimate low, as in the fetch. */
+/** $1 ids, $2 leases, $3 how many, $4 worker. `limit (select …)` keeps the estimate low, as in the fetch. */
 const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit (select 100000))`;
+
+const FENCE = "j.lease = d.lease and j.worker_id = $4::text::bigint and j.status = 'doing'";
 
 const keep = statement(
   "finish_jobs",
@@ -15,7 +17,7 @@ with done as (
   update ${t.jobs} j set status = 'succeeded', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
   from ${LEASES} d
-  where j.id = d.id and j.lease = d.lease and j.status = 'doing'
+  where j.id = d.id and ${FENCE}
   returning j.id
 )
 select ${DONE}`,
@@ -27,7 +29,7 @@ const remove = statement(
   (t) => `
 with done as (
   delete from ${t.jobs} j using ${LEASES} d
-  where j.id = d.id and j.lease = d.lease and j.status = 'doing'
+  where j.id = d.id and ${FENCE}
   returning j.id, j.attempts > 0 or j.rescues > 0 or j.abort_requested as eventful
 ), events as (
   delete from ${t.events} where job_id = any(array(select d.id from done d where d.eventful))
@@ -41,19 +43,32 @@ interface Row {
 }
 
 /** Records that jobs succeeded and gives those that no longer belonged to the worker. */
-export function finishJobs<Item extends Lease>(sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
-  return runFenced(keep, sql, jobs);
+export function finishJobs<Item extends Lease>(
+  sql: QueueSql,
+  workerId: bigint,
+  jobs: readonly Item[],
+): Promise<Item[]> {
+  return runFenced(keep, sql, workerId, jobs);
 }
 
 /** Deletes finished jobs with their events and gives those that no longer belonged to the worker. */
-export function finishAndDeleteJobs<Item extends Lease>(sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
-  return runFenced(remove, sql, jobs);
+export function finishAndDeleteJobs<Item extends Lease>(
+  sql: QueueSql,
+  workerId: bigint,
+  jobs: readonly Item[],
+): Promise<Item[]> {
+  return runFenced(remove, sql, workerId, jobs);
 }
 
-async function runFenced<Item extends Lease>(run: RunStatement, sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
+async function runFenced<Item extends Lease>(
+  run: RunStatement,
+  sql: QueueSql,
+  workerId: bigint,
+  jobs: readonly Item[],
+): Promise<Item[]> {
   const ids = numberArray(jobs.map((job) => job.id));
   const leases = numberArray(jobs.map((job) => job.lease));
-  return lostAmong(jobs, await run<Row>(sql, [ids, leases, jobs.length]));
+  return lostAmong(jobs, await run<Row>(sql, [ids, leases, jobs.length, String(workerId)]));
 }
 
 /** The jobs that a fenced statement did not change. */

@@ -46,7 +46,11 @@ function toJob(row: JobRow): Job {
   };
 }
 
-/** What fences a worker's writes: a row is changed only while it is `doing` under this lease. */
+/**
+ * What fences a worker's writes: a row is changed only while it is `doing` under this lease of this worker. The lease
+ * alone would not do: where the database forgets a claim (a failover, or the claim of fetch_jobs that was not flushed
+ * before a crash), the next claim gives the same number again.
+ */
 export interface Lease {
   readonly id: bigint;
   readonly lease: number;

@@ -3,7 +3,7 @@ import { type Lease, notifyIdle, queueingKeyAgain } from "./job-row.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
 /**
- * $1 ids, $2 leases, $3 ids of running jobs that keep the lock of a released lane, $4 their worker.
+ * $1 ids, $2 leases, $3 ids of running jobs that keep the lock of a released lane, $4 the worker of all.
  *
  * No run ended, so no attempt is counted. When a lane is cut while its first members run on, the lock passes from the
  * last member to the one that runs: `kept` waits for `again`, which frees the unique index first.
@@ -17,12 +17,12 @@ with released as materialized (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, ready = true,
          wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from released")}
   from released r
-  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and not j.abort_requested
+  where j.id = r.id and j.lease = r.lease and j.worker_id = $4::text::bigint and j.status = 'doing' and not j.abort_requested
   returning j.id, j.queue_name, 0 as delay_ms
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null, finished_at = now()
   from released r
-  where j.id = r.id and j.lease = r.lease and j.status = 'doing' and j.abort_requested
+  where j.id = r.id and j.lease = r.lease and j.worker_id = $4::text::bigint and j.status = 'doing' and j.abort_requested
   returning j.id
 ), kept as (
   update ${t.jobs} j set running_lock = j.lock

@@ -14,7 +14,7 @@ export interface RetriedJob extends Lease {
 }
 
 /**
- * $1 the jobs as JSON. A job whose abort was requested meanwhile ends as aborted: a waiting job cannot be asked to
+ * $1 the jobs as JSON, $2 worker. A job whose abort was requested meanwhile ends as aborted: a waiting job cannot be asked to
  * abort, and nobody wants it to run again.
  */
 const run = statement(
@@ -31,13 +31,13 @@ with failed as materialized (
          ready = f."delayMs" <= 0, wake_at = case when f."delayMs" > 0 then now() + f."delayMs" * interval '1 millisecond' end,
          queueing_key = ${queueingKeyAgain(t, "select id from failed")}
   from failed f
-  where j.id = f.id and j.lease = f.lease and j.status = 'doing' and not j.abort_requested
+  where j.id = f.id and j.lease = f.lease and j.worker_id = $2::text::bigint and j.status = 'doing' and not j.abort_requested
   returning j.id, j.queue_name, f."delayMs" as delay_ms, f.detail
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
   from failed f
-  where j.id = f.id and j.lease = f.lease and j.status = 'doing' and j.abort_requested
+  where j.id = f.id and j.lease = f.lease and j.worker_id = $2::text::bigint and j.status = 'doing' and j.abort_requested
   returning j.id, f.detail
 ), events as (
   insert into ${t.events} (job_id, type, detail)
@@ -53,10 +53,17 @@ select (select count(*)::int from done) as count, (select json_agg(d.id::text)::
 );
 
 /** Puts failed jobs back to wait for their next run and gives those that no longer belonged to the worker. */
-export async function retryJobs<Item extends RetriedJob>(sql: QueueSql, jobs: readonly Item[]): Promise<Item[]> {
+export async function retryJobs<Item extends RetriedJob>(
+  sql: QueueSql,
+  workerId: bigint,
+  jobs: readonly Item[],
+): Promise<Item[]> {
   const rows = jobs.map(({ id, lease, delayMs, priority, queue, lock, detail }) => ({
     ...{ id: String(id), lease, delayMs, priority, queue, detail },
     ...(lock === undefined ? {} : { setLock: true, lock }),
   }));
-  return lostAmong(jobs, await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows)]));
+  return lostAmong(
+    jobs,
+    await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows), String(workerId)]),
+  );
 }

@@ -32,23 +32,24 @@ export function emptyBatch(): CompletionBatch {
  */
 export async function writeBatch(batch: CompletionBatch, runtime: WorkerRuntime): Promise<Job[]> {
   const { sql, health, options, identity } = runtime;
+  const workerId = identity.id;
   const finish = options.deleteJobs === "never" ? finishJobs : finishAndDeleteJobs;
   const lost: Job[] = [];
 
-  if (batch.succeeded.length > 0) lost.push(...(await health.insist(() => finish(sql, batch.succeeded))));
+  if (batch.succeeded.length > 0) lost.push(...(await health.insist(() => finish(sql, workerId, batch.succeeded))));
   if (batch.ended.length > 0) {
     const gone =
       options.deleteJobs === "always"
-        ? await health.insist(() => finishAndDeleteJobs(sql, batch.ended))
-        : await storable(batch.ended, (jobs) => health.insist(() => endJobs(sql, jobs)));
+        ? await health.insist(() => finishAndDeleteJobs(sql, workerId, batch.ended))
+        : await storable(batch.ended, (jobs) => health.insist(() => endJobs(sql, workerId, jobs)));
     lost.push(...gone.map(({ job }) => job));
   }
   if (batch.retried.length > 0) {
-    const gone = await storable(batch.retried, (jobs) => health.insist(() => retryJobs(sql, jobs)));
+    const gone = await storable(batch.retried, (jobs) => health.insist(() => retryJobs(sql, workerId, jobs)));
     lost.push(...gone.map(({ job }) => job));
   }
   if (batch.released.length > 0) {
-    const request = { workerId: identity.id, jobs: batch.released, lockKeepers: batch.lockKeepers };
+    const request = { workerId, jobs: batch.released, lockKeepers: batch.lockKeepers };
     await health.insist(() => releaseJobs(sql, request));
   }
   return lost;

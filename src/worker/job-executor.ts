@@ -43,8 +43,8 @@ export class JobExecutor {
    */
   async #executeSuspect(job: Job): Promise<Outcome> {
     const run = async (): Promise<Outcome> => {
-      const { health, sql } = this.#runtime;
-      const { lost } = await health.insist(() => checkRunningJobs(sql, [job]));
+      const { health, sql, identity } = this.#runtime;
+      const { lost } = await health.insist(() => checkRunningJobs(sql, identity.id, [job]));
       return lost.length > 0 ? { kind: "lost" } : this.#execute(job);
     };
     if (job.rescues < 2) return run();
@@ -73,8 +73,8 @@ export class JobExecutor {
 
   /** Asked before the slot is free, so that a job of the same lock does not start after one that will run again. */
   async #isCompletionCommitted({ job }: RunningJob): Promise<boolean> {
-    const { health, sql } = this.#runtime;
-    const stillRunning = await health.insist(() => findRunningJobs(sql, [job])).catch(() => []);
+    const { health, sql, identity } = this.#runtime;
+    const stillRunning = await health.insist(() => findRunningJobs(sql, identity.id, [job])).catch(() => []);
     return stillRunning.length === 0;
   }
 

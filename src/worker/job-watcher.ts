@@ -41,7 +41,7 @@ export class JobWatcher implements Service {
   }
 
   async #step(): Promise<number> {
-    const { clock, options, sql, health } = this.#runtime;
+    const { clock, options, sql, health, identity } = this.#runtime;
     this.#dispatcher.releaseOlderThan(TICK_MS);
     const now = clock.now();
     if (!this.#checkNow && now - this.#checkedAt < options.abortPollingIntervalMs) return TICK_MS;
@@ -51,7 +51,7 @@ export class JobWatcher implements Service {
     const watched = [...this.#executor.running].filter((running) => all || now - running.startedAt >= LONG_MS);
     if (watched.length === 0) return TICK_MS;
     const byJob = new Map(watched.map((running) => [running.job, running]));
-    const { lost, abortRequested } = await checkRunningJobs(sql, [...byJob.keys()]);
+    const { lost, abortRequested } = await checkRunningJobs(sql, identity.id, [...byJob.keys()]);
     health.ok();
     for (const job of abortRequested) byJob.get(job)?.abort("user_request");
     // One that completed in its own transaction is no longer running either.

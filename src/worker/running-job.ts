@@ -83,8 +83,8 @@ export class RunningJob implements JobContext {
   async complete(tx: object, result?: JsonValue): Promise<void> {
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
-    const { connector, tables, options } = this.#runtime;
-    const isOurs = await completeJob(queueSql(connector.using(tx), tables), this.job, {
+    const { connector, tables, options, identity } = this.#runtime;
+    const isOurs = await completeJob(queueSql(connector.using(tx), tables), identity.id, this.job, {
       result: result === undefined ? null : JSON.stringify(result),
       deleteJob: options.deleteJobs !== "never",
     });

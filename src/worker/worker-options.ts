@@ -32,7 +32,7 @@ export interface WorkerOptions {
   readonly stalledAfter?: Duration;
   /** How often a job may be taken back from dead workers before it fails, 0 to 1,000. Default: 3. */
   readonly maxRescues?: number;
-  /** How many short jobs may be fetched ahead of the free slots, 0 to 800. Long jobs never are. Default: 500. */
+  /** How many short jobs may be fetched ahead of the free slots, 0 to 2,000. Long jobs never are. Default: 1,000. */
   readonly maxPrefetch?: number;
   /** Stop on the first SIGTERM or SIGINT; the second one ends the process at once. Default: `true`. */
   readonly installSignalHandlers?: boolean;
@@ -68,7 +68,7 @@ const DEFAULTS = {
   heartbeatInterval: { seconds: 10 },
   stalledAfter: { seconds: 30 },
   maxRescues: 3,
-  maxPrefetch: 500,
+  maxPrefetch: 1000,
   installSignalHandlers: true,
 } as const satisfies WorkerOptions;
 
@@ -98,7 +98,7 @@ export function resolveWorkerOptions(given: WorkerOptions): ResolvedWorkerOption
     heartbeatIntervalMs,
     stalledAfterMs,
     maxRescues: checkInteger("maxRescues", options.maxRescues, 0, 1000),
-    maxPrefetch: checkInteger("maxPrefetch", options.maxPrefetch, 0, 800),
+    maxPrefetch: checkInteger("maxPrefetch", options.maxPrefetch, 0, 2000),
     installSignalHandlers: checkBoolean("installSignalHandlers", options.installSignalHandlers),
   };
 }
