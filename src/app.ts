@@ -56,11 +56,14 @@ export interface App<Tx> extends Deferrer<Tx> {
    */
   checkHealth(): Promise<void>;
 
+  /** What the app logs to. */
+  readonly logger: Logger;
+
   /** The names of the app's tasks. */
   readonly taskNames: readonly string[];
 
   /** The app's task of that name, to be deferred without its types. @throws TaskNotFoundError */
-  getTask(name: string): Task<Record<string, never>>;
+  getTask(name: string): Task<object>;
 }
 
 const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes"];
@@ -98,6 +101,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables)),
+    logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),
   };

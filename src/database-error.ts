@@ -2,7 +2,7 @@ import { ProcrastinateError } from "./errors.ts";
 
 /**
  * What the driver or Postgres refused, the same whatever ORM and driver it came through.
- * The original error is the `cause`.
+ * The driver's error is the `cause`; not that of the ORM, whose message can hold the statement's parameters.
  */
 export class DatabaseError extends ProcrastinateError {
   /** The five-character SQLSTATE; undefined when no answer came from Postgres. */
@@ -12,7 +12,7 @@ export class DatabaseError extends ProcrastinateError {
 
   constructor(statementName: string, cause: unknown) {
     const found = findDriverError(cause);
-    super("database", `${statementName}: ${found.message}`, { cause });
+    super("database", `${statementName}: ${found.message}`, { cause: found.driverError });
     this.sqlState = found.sqlState;
     this.constraint = found.constraint;
   }
@@ -35,6 +35,7 @@ export class DatabaseError extends ProcrastinateError {
 }
 
 interface DriverError {
+  readonly driverError: unknown;
   readonly message: string;
   readonly sqlState: string | undefined;
   readonly constraint: string | undefined;
@@ -48,17 +49,28 @@ type Fields = Readonly<Record<string, unknown>>;
  * Bun says `errno`. A five-character code like EPIPE is none: SQLSTATEs come with a severity or a digit.
  */
 function findDriverError(error: unknown): DriverError {
-  let message = error instanceof Error ? error.message : String(error);
-  for (let current = error; isFields(current); current = current["cause"]) {
-    if (typeof current["message"] === "string") message = current["message"];
+  let driverError = error;
+  for (let current = error, depth = 0; isFields(current) && depth < MAX_CAUSES; current = current["cause"], depth++) {
+    driverError = current;
     const inner = prismaCause(current) ?? current;
     const sqlState = [inner["originalCode"], inner["code"], inner["errno"]].find(isSqlState);
     if (sqlState === undefined) continue;
-    const original = inner["originalMessage"] ?? inner["message"];
-    if (typeof original === "string") message = original;
-    return { message, sqlState, constraint: constraintOf(inner, message) };
+    const original = inner["originalMessage"];
+    const message = typeof original === "string" ? original : messageOf(inner);
+    return { driverError, message, sqlState, constraint: constraintOf(inner, message) };
   }
-  return { message, sqlState: undefined, constraint: undefined };
+  return { driverError, message: messageOf(driverError), sqlState: undefined, constraint: undefined };
+}
+
+/** A chain of causes can be a circle. */
+const MAX_CAUSES = 10;
+
+/** Node's error of a refused connection has an empty message and one error per address. */
+function messageOf(error: unknown): string {
+  if (!isFields(error)) return String(error);
+  const { message, errors } = error;
+  if (message) return String(message);
+  return Array.isArray(errors) ? errors.map(messageOf).join("; ") : String(error["code"] ?? "no message");
 }
 
 function prismaCause(error: Fields): Fields | undefined {

@@ -1,7 +1,7 @@
 import { type Clock, type Random, systemClock, systemRandom } from "../clock.ts";
 import { DatabaseError } from "../database-error.ts";
 
-/** Where a hundred callers meet on one row, the last one needs about six. */
+/** A hundred callers on one row of serializable sessions needed six. */
 const MAX_ROUNDS = 10;
 const MAX_PAUSE_MS = 200;
 

@@ -1,5 +1,6 @@
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
 import { checkInteger, checkKnownOptions, checkName } from "../option-checks.ts";
 
 /** Which finished jobs are deleted at once: none, the succeeded ones, or all. */
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   readonly maxRescues?: number;
   /** How many short jobs may be fetched ahead of the free slots, 0 to 2,000. Long jobs never are. Default: 1,000. */
   readonly maxPrefetch?: number;
+  /** Logs this worker. Default: the app's logger. */
+  readonly logger?: Logger;
   /** Stop on the first SIGTERM or SIGINT; the second one ends the process at once. Default: `true`. */
   readonly installSignalHandlers?: boolean;
 }
@@ -72,7 +75,7 @@ const DEFAULTS = {
   installSignalHandlers: true,
 } as const satisfies WorkerOptions;
 
-export const WORKER_OPTION_NAMES = [...Object.keys(DEFAULTS), "queues", "pollingInterval"];
+export const WORKER_OPTION_NAMES = [...Object.keys(DEFAULTS), "queues", "pollingInterval", "logger"];
 
 /** @throws InvalidOptionError when an option is unknown or out of its bounds. */
 export function resolveWorkerOptions(given: WorkerOptions): ResolvedWorkerOptions {

@@ -24,10 +24,12 @@ export class Worker implements AsyncDisposable {
   constructor(app: WorkerApp, options: WorkerOptions) {
     const [contract] = app.tasks.names;
     if (contract !== undefined && !app.tasks.hasRunnable) throw new TaskNotRunnableError(contract);
-    const events = new WorkerEvents(app.logger);
-    logEvents(events, app.logger);
+    const logger = options.logger ?? app.logger;
+    const events = new WorkerEvents(logger);
+    logEvents(events, logger);
     this.#runtime = {
       ...app,
+      logger,
       sql: queueSql(app.connector.pool, app.tables),
       options: resolveWorkerOptions(options),
       events,

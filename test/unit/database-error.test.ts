@@ -45,7 +45,7 @@ describe("the error of a driver", () => {
     const error = new DatabaseError("insert_jobs", cause);
     expect(error).toMatchObject({ name: "DatabaseError", code: "database", sqlState: "23505", constraint: CONSTRAINT });
     expect(error.message).toBe(`insert_jobs: ${MESSAGE}`);
-    expect(error.cause).toBe(cause);
+    expect((error.cause as Error).message).not.toMatch(/params|outer/);
     expect(error).toBeInstanceOf(ProcrastinateError);
   });
 

@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import type { WorkerOptions } from "../worker/worker-options.ts";
+import { cliLogger } from "./cli-logger.ts";
+import type { CommandContext } from "./command-context.ts";
+import { addFlag, addOption, flagOf, parseNames, parseNumber, parseSeconds } from "./options.ts";
+
+/** `procrastinate worker`: runs jobs until it is stopped. Options that are not given are the app's `workerDefaults`. */
+export function addWorkerCommand(program: Command, context: CommandContext): void {
+  const command = program.command("worker").description("run the jobs of the app until SIGTERM or SIGINT");
+  addOption(command, "-n, --name <name>", "name in logs and in the workers table");
+  addOption(command, "-q, --queues <names>", "queues between commas; all if empty", parseNames);
+  addOption(command, "-c, --concurrency <number>", "how many jobs run at the same time", parseNumber);
+  addOption(command, "-p, --polling-interval <seconds>", "longest time between two looks for jobs", parseSeconds);
+  addOption(command, "--abort-polling-interval <seconds>", "longest time until an abort is noticed", parseSeconds);
+  addOption(command, "--shutdown-grace <seconds>", "how long running jobs may go on after a stop", parseSeconds);
+  addOption(command, "--abandon-after <seconds>", "how long a handler may ignore its aborted signal", parseSeconds);
+  addOption(command, "--delete-jobs <which>", "delete finished jobs: never, successful or always");
+  addOption(command, "--heartbeat-interval <seconds>", "how often the worker says that it lives", parseSeconds);
+  addOption(command, "--stalled-after <seconds>", "when a silent worker is taken for dead", parseSeconds);
+  addOption(command, "--max-rescues <number>", "how often a job is taken back from dead workers", parseNumber);
+  addOption(command, "--max-prefetch <number>", "how many short jobs are fetched ahead", parseNumber);
+  addFlag(command, "-w, --wait", "wait for further jobs when none is left");
+  addFlag(command, "--one-shot", "stop when no job is left, as --no-wait");
+  addFlag(command, "-l, --listen", "wake up on notifications");
+  command.action(async () => {
+    const options = workerOptions(command, context);
+    const app = await context.loadApp();
+    const worker = app.createWorker({ ...options, logger: cliLogger(app, context.logOptions()) });
+    await worker.run();
+  });
+}
+
+function workerOptions(command: Command, { environment }: CommandContext): WorkerOptions {
+  const { wait: _wait, oneShot: _oneShot, listen: _listen, ...given } = command.opts<Record<string, unknown>>();
+  const wait = flagOf(command, "wait", environment);
+  const oneShot = flagOf(command, "oneShot", environment);
+  const listen = flagOf(command, "listen", environment);
+  return {
+    ...given,
+    ...(oneShot === undefined ? {} : { wait: !oneShot }),
+    ...(wait === undefined ? {} : { wait }),
+    ...(listen === undefined ? {} : { listen }),
+  };
+}

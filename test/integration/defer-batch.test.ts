@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { AlreadyEnqueuedError } from "../../src/errors.ts";
+import type { BatchDeferOptions } from "../../src/task/deferrer.ts";
+import { defineTask } from "../../src/task/define-task.ts";
+import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+
+let queue: TestQueue;
+
+beforeAll(async () => {
+  queue = await openTestQueue();
+});
+afterAll(() => queue.close());
+beforeEach(() => queue.clear());
+
+const task = defineTask<{ n: number; key?: string }>({ name: "sample", queueingLock: ({ key }) => key });
+const positive = defineTask({ name: "positive", schema: z.object({ n: z.number().positive() }) });
+
+const list = (length: number): { n: number }[] => Array.from({ length }, (_none, n) => ({ n }));
+
+describe("a batch", () => {
+  test("gives the ids in the order of its arguments, written in one statement", async () => {
+    const ids = await queue.app([task]).batchDefer(task, [{ n: 3 }, { n: 1 }, { n: 2 }, { n: 1 }]);
+    const args = new Map((await queue.jobs()).map((job) => [job.id, job.args["n"]]));
+    expect(ids.map((id) => args.get(id))).toEqual([3, 1, 2, 1]);
+    expect(ids).toEqual([...ids].sort((a, b) => (a < b ? -1 : 1)));
+    expect(queue.sent).toEqual(["insert_jobs"]);
+  });
+
+  test("of 5,000 is written in one statement too", async () => {
+    const ids = await queue.app([task]).batchDefer(task, list(5000));
+    const jobs = await queue.jobs();
+    expect(jobs.map((job) => job.id)).toEqual(ids);
+    expect(jobs.every((job, n) => job.args["n"] === n)).toBe(true);
+    expect(new Set(ids).size).toBe(5000);
+    expect(queue.sent).toEqual(["insert_jobs"]);
+  });
+
+  test("of none writes nothing and asks nobody", async () => {
+    expect(await queue.app([task]).batchDefer(task, [])).toEqual([]);
+    expect(queue.sent).toEqual([]);
+  });
+
+  test("gives all jobs the options of the call and each the keys of its arguments", async () => {
+    const at = new Date("2124-01-01T00:00:00Z");
+    const args = [{ n: 1, key: "a" }, { n: 2 }, { n: 3, key: "b" }];
+    await queue.app([task]).batchDefer(task, args, { queue: "bulk", priority: -1, lock: "one", scheduleAt: at });
+    const common = { queue: "bulk", priority: -1, lock: "one", scheduledAt: at, wakeAt: at, ready: false };
+    expect(await queue.jobs()).toMatchObject(
+      ["a", null, "b"].map((key, index) => ({ ...common, args: args[index], queueingLock: key, queueingKey: key })),
+    );
+  });
+
+  test("can be of thousands with queueing locks, and its ids are in order", async () => {
+    const keys = list(3000).map(({ n }) => ({ n, key: `key ${(n * 7919) % 3000}` }));
+    const ids = await queue.app([task]).batchDefer(task, keys);
+    const jobs = new Map((await queue.jobs()).map((job) => [job.id, job]));
+    expect(ids.map((id) => jobs.get(id)?.queueingKey)).toEqual(keys.map(({ key }) => key));
+  });
+});
+
+describe("a batch is written whole or not at all", () => {
+  test("where arguments are refused", async () => {
+    const app = queue.app([task, positive]);
+    await expect(app.batchDefer(positive, [{ n: 1 }, { n: -1 }, { n: 2 }])).rejects.toMatchObject({ path: "args.n" });
+    await expect(app.batchDefer(task, [{ n: 1 }, { n: Number.NaN }])).rejects.toMatchObject({ code: "invalid_args" });
+    await expect(app.batchDefer(task, [{ n: 1 }, undefined as never])).rejects.toMatchObject({ path: "args" });
+    expect(queue.sent).toEqual([]);
+    expect(await queue.jobs()).toEqual([]);
+  });
+
+  test("where the database refuses one row", async () => {
+    await queue.pool.query("alter table procrastinate_jobs add constraint no_seven check (not args @> '{\"n\": 7}')");
+    try {
+      const failure = queue.app([task]).batchDefer(task, list(20));
+      await expect(failure).rejects.toMatchObject({ code: "database", sqlState: "23514", constraint: "no_seven" });
+      const keyed = queue.app([task]).batchDefer(
+        task,
+        list(20).map(({ n }) => ({ n, key: `${n}` })),
+      );
+      await expect(keyed).rejects.toMatchObject({ code: "database", sqlState: "23514" });
+      expect(await queue.jobs()).toEqual([]);
+    } finally {
+      await queue.pool.query("alter table procrastinate_jobs drop constraint no_seven");
+    }
+  });
+
+  test("where a queueing lock stands in it twice", async () => {
+    const app = queue.app([task]);
+    const twice = [
+      { n: 1, key: "a" },
+      { n: 2, key: "b" },
+      { n: 3, key: "a" },
+    ];
+    await expect(app.batchDefer(task, twice)).rejects.toMatchObject({ code: "already_enqueued", queueingLock: "a" });
+    const same = app.batchDefer(task, list(2), { queueingLock: "only" });
+    await expect(same).rejects.toMatchObject({ queueingLock: "only" });
+    expect(queue.sent).toEqual([]);
+    expect(await app.batchDefer(task, list(1), { queueingLock: "only" })).toHaveLength(1);
+  });
+
+  test.each([0, 1, 2])("where the queueing lock of one is taken: that at %d", async (taken) => {
+    const app = queue.app([task]);
+    const waiting = await app.defer(task, { n: 9, key: `key ${taken}` });
+    const args = list(3).map(({ n }) => ({ n, key: `key ${n}` }));
+    const failure = app.batchDefer(task, args);
+    await expect(failure).rejects.toThrow(AlreadyEnqueuedError);
+    await expect(failure).rejects.toMatchObject({ queueingLock: `key ${taken}` });
+    expect((await queue.jobs()).map((job) => job.id)).toEqual([waiting]);
+  });
+
+  test("in the caller's transaction too, which stays usable", async () => {
+    const app = queue.app([task]);
+    await app.defer(task, { n: 9, key: "taken" });
+    const ids = await queue.transaction(async (tx) => {
+      const before = await app.batchDefer(task, list(2), { tx });
+      const mixed = [{ n: 3 }, { n: 4, key: "free" }, { n: 5, key: "taken" }, { n: 6 }];
+      const failure = app.batchDefer(task, mixed, { tx });
+      await expect(failure).rejects.toMatchObject({ code: "already_enqueued", queueingLock: "taken" });
+      return [...before, ...(await app.batchDefer(task, [{ n: 7, key: "free" }], { tx }))];
+    });
+    const [waiting, ...written] = await queue.jobs();
+    expect(waiting).toMatchObject({ queueingKey: "taken", args: { n: 9 } });
+    expect(written.map((job) => job.id)).toEqual(ids);
+    expect(written.map((job) => job.args["n"])).toEqual([0, 1, 7]);
+  });
+
+  test("where others defer with the same locks in another order at the same time", async () => {
+    const app = queue.app([task]);
+    const keys = list(10).map(({ n }) => ({ n, key: `key ${n}` }));
+    const calls = Array.from({ length: 20 }, (_none, n) =>
+      app.batchDefer(task, n % 2 === 0 ? keys : [...keys].reverse()).catch((error) => error.code as string),
+    );
+    const outcomes = await Promise.all(calls);
+    const winners = outcomes.filter((outcome) => typeof outcome !== "string");
+    expect(winners).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === "already_enqueued")).toHaveLength(19);
+    expect((await queue.jobs()).map((job) => job.id)).toEqual(winners[0]);
+  });
+
+  test("where its transaction rolls back", async () => {
+    const failing = queue.transaction(async (tx) => {
+      await queue.app([task]).batchDefer(task, list(100), { tx });
+      throw new Error("changed my mind");
+    });
+    await expect(failing).rejects.toThrow("changed my mind");
+    expect(await queue.jobs()).toEqual([]);
+  });
+});
+
+describe("a batch is refused", () => {
+  test.each<[string, unknown]>([
+    ["onConflict", { onConflict: "ignore" }],
+    ["onConflict", { onConflict: "throw" }],
+    ["defer.quue", { quue: "a" }],
+    ["priority", { priority: "high" }],
+  ])("for its %s: %j", async (option, options) => {
+    const failure = queue.app([task]).batchDefer(task, list(2), options as BatchDeferOptions<never>);
+    await expect(failure).rejects.toMatchObject({ code: "invalid_option", option });
+    expect(queue.sent).toEqual([]);
+  });
+
+  test("for unknown options even where it is empty", async () => {
+    const failure = queue.app([task]).batchDefer(task, [], { quue: "a" } as never);
+    await expect(failure).rejects.toMatchObject({ option: "defer.quue" });
+  });
+
+  test.each([undefined, null, { n: 1 }, "list", new Set([{ n: 1 }])])("where it is no list: %s", async (args) => {
+    const failure = queue.app([task]).batchDefer(task, args as never);
+    await expect(failure).rejects.toMatchObject({ code: "invalid_option", option: "argsList" });
+  });
+
+  test("with an undefined onConflict it is not: spread options have such", async () => {
+    const options = { onConflict: undefined } as BatchDeferOptions<never>;
+    expect(await queue.app([task]).batchDefer(task, list(1), options)).toHaveLength(1);
+  });
+});
