@@ -8,7 +8,7 @@ import { consoleLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer } from "./task/deferrer.ts";
-import type { AnyTask, Task } from "./task/define-task.ts";
+import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
 import type { WorkerOptions } from "./worker/worker-options.ts";

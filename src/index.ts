@@ -28,7 +28,7 @@ export type { JsonObject, JsonValue } from "./json.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type { TableOptions } from "./sql/statement.ts";
 export type { BatchDeferOptions, DeferOptions, Deferrer, JobOptions, OnConflict, Schedule } from "./task/deferrer.ts";
-export { type AnyTask, defineTask, type Task } from "./task/define-task.ts";
+export { defineTask } from "./task/define-task.ts";
 export type { JobContext } from "./task/job-context.ts";
 export {
   type RetryDecision,
@@ -39,6 +39,7 @@ export {
   type RetryStrategy,
   retryStrategy,
 } from "./task/retry.ts";
-export type { KeyOption, PlainTaskOptions, SchemaTaskOptions, TaskOptions } from "./task/task-options.ts";
+export type { AnyTask, KeyOption, Task } from "./task/task.ts";
+export type { PlainTaskOptions, SchemaTaskOptions, TaskOptions } from "./task/task-options.ts";
 export type { Worker } from "./worker/worker.ts";
 export type { DeleteJobs, WorkerOptions } from "./worker/worker-options.ts";

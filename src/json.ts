@@ -7,7 +7,7 @@ export type JsonObject = { readonly [key: string]: JsonValue };
  * `T` where it is JSON, and `never` in each place where it is not (Date, bigint, function, symbol, Map, class with
  * methods), so that passing such a value is a compile error there. Optional properties are fine.
  */
-export type JsonCompatible<T> = T extends string | number | boolean | null
+export type JsonCompatible<T> = T extends JsonValue
   ? T
   : T extends
         | bigint

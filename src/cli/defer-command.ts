@@ -1,7 +1,5 @@
 import { type Command, Option } from "commander";
-import { AlreadyEnqueuedError, InvalidOptionError } from "../errors.ts";
-import type { DeferOptions } from "../task/deferrer.ts";
-import { defineTask, type Task } from "../task/define-task.ts";
+import { AlreadyEnqueuedError, type DeferOptions, defineTask, InvalidOptionError, type Task } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { AnyApp } from "./load-app.ts";
 import { addFlag, addOption, flagOf, parseNumber, parseSeconds } from "./options.ts";

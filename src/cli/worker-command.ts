@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { WorkerOptions } from "../worker/worker-options.ts";
+import type { WorkerOptions } from "../index.ts";
 import { cliLogger } from "./cli-logger.ts";
 import type { CommandContext } from "./command-context.ts";
 import { addFlag, addOption, flagOf, parseNames, parseNumber, parseSeconds } from "./options.ts";

@@ -8,7 +8,7 @@ import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
-import type { AnyTask } from "../task/define-task.ts";
+import type { AnyTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";

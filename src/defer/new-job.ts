@@ -4,8 +4,7 @@ import { findJsonProblem } from "../json.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
-import { type AnyTask, checkTask } from "../task/define-task.ts";
-import type { KeyOption } from "../task/task-options.ts";
+import { type AnyTask, checkTask, type KeyOption } from "../task/task.ts";
 import { validateArgs } from "../task/validate-args.ts";
 
 const DEFER_OPTION_NAMES = [

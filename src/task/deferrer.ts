@@ -1,6 +1,6 @@
 import type { Duration } from "../duration.ts";
 import type { JsonCompatible } from "../json.ts";
-import type { Task } from "./define-task.ts";
+import type { Task } from "./task.ts";
 
 /** When a job may run: at a moment, after a span of time, or as soon as possible. */
 export type Schedule =

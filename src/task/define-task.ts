@@ -2,30 +2,9 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
-import type { JobContext } from "./job-context.ts";
-import { type RetryStrategy, toRetryStrategy } from "./retry.ts";
-import { type KeyOption, type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
-
-/** A task with its options checked and its defaults filled in, its types erased. */
-export interface AnyTask {
-  readonly name: string;
-  readonly queue: string;
-  readonly priority: number;
-  readonly lock: KeyOption<never> | undefined;
-  readonly queueingLock: KeyOption<never> | undefined;
-  readonly schema: StandardSchemaV1 | undefined;
-  readonly retry: RetryStrategy | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly run: ((args: never, context: JobContext) => unknown) | undefined;
-}
-
-declare const inputType: unique symbol;
-
-/** A task whose jobs are deferred with `Input`. */
-export interface Task<Input> extends AnyTask {
-  /** Carries the type of the arguments; there is no such property. */
-  readonly [inputType]?: (input: Input) => void;
-}
+import { toRetryStrategy } from "./retry.ts";
+import type { AnyTask, Task } from "./task.ts";
+import { type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
 /**
  * Defines a task: data only, so that it can be imported by web code and worker alike.
@@ -77,10 +56,4 @@ function checkKey(option: string, value: unknown): void {
 function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
   throw new InvalidOptionError("timeout", timeoutMs, "is not longer than 0 ms. Leave it out for no timeout.");
-}
-
-/** @throws InvalidOptionError when `task` was not made by `defineTask`, or is not there yet: imports can go in a circle. */
-export function checkTask(option: string, task: AnyTask | undefined): void {
-  if (typeof task?.name === "string" && typeof task.queue === "string") return;
-  throw new InvalidOptionError(option, task, "is not a task. Make it with defineTask({ name, run }).");
 }

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Duration } from "../duration.ts";
 import type { JobContext } from "./job-context.ts";
 import type { RetryOption } from "./retry.ts";
+import type { KeyOption } from "./task.ts";
 
 /** What every task may say, whatever its arguments are typed with. */
 export interface TaskDefaults {
@@ -19,9 +20,6 @@ export interface TaskDefaults {
    */
   readonly timeout?: Duration;
 }
-
-/** A key that is fixed, or made from the arguments; undefined for none. */
-export type KeyOption<Input> = string | ((args: Input) => string | undefined);
 
 export interface TaskOptions<Input> extends TaskDefaults {
   /** Jobs with the same lock run one at a time, in the order of priority, then of deferring, over all workers. */

@@ -1,5 +1,5 @@
 import { InvalidOptionError, TaskAlreadyRegisteredError, TaskNotFoundError } from "../errors.ts";
-import { type AnyTask, checkTask } from "./define-task.ts";
+import { type AnyTask, checkTask } from "./task.ts";
 
 /** The tasks of an app by name. */
 export class TaskRegistry {

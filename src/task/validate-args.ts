@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidArgsError } from "../errors.ts";
-import type { AnyTask } from "./define-task.ts";
+import type { AnyTask } from "./task.ts";
 
 /**
  * What the task's schema makes of the arguments; the arguments themselves where it has none.

@@ -1,6 +1,4 @@
-import type { App } from "../app.ts";
-import type { Job } from "../job.ts";
-import type { WorkerOptions } from "../worker/worker-options.ts";
+import type { App, Job, WorkerOptions } from "../index.ts";
 
 /** What became of the jobs that ran, in the order in which they ended. */
 export interface JobsRun {

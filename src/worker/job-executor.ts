@@ -2,7 +2,7 @@ import { CompletionRolledBackError, TaskNotFoundError, TaskNotRunnableError } fr
 import type { Job } from "../job.ts";
 import { checkRunningJobs } from "../sql/check-running-jobs.ts";
 import { findRunningJobs } from "../sql/find-running-jobs.ts";
-import type { AnyTask } from "../task/define-task.ts";
+import type { AnyTask } from "../task/task.ts";
 import { validateArgs } from "../task/validate-args.ts";
 import { decideOutcome, type Outcome, type RunEnd } from "./run-outcome.ts";
 import { RunningJob } from "./running-job.ts";
@@ -85,7 +85,7 @@ export class JobExecutor {
       if (!task.run) throw new TaskNotRunnableError(task.name);
       const validated = validateArgs(task, job.args);
       const args = validated instanceof Promise ? await validated : validated;
-      const returned = task.run(args as never, running);
+      const returned = task.run(args as never, running as never);
       if (!isThenable(returned)) return { returned };
       return await this.#untilAbandoned(task, running, returned);
     } catch (threw) {

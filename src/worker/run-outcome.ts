@@ -3,8 +3,8 @@ import { durationToMs } from "../duration.ts";
 import { type AbortReason, JobAbortedError, JobTimeoutError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { checkLockKey, checkName, checkPriority } from "../option-checks.ts";
-import type { AnyTask } from "../task/define-task.ts";
 import type { RetryDecision } from "../task/retry.ts";
+import type { AnyTask } from "../task/task.ts";
 
 /** How a run of a handler ended. */
 export type RunEnd = { readonly returned: unknown } | { readonly threw: unknown };

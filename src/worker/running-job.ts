@@ -5,8 +5,8 @@ import type { LogFields, Logger } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters } from "../task/deferrer.ts";
-import type { Task } from "../task/define-task.ts";
 import type { JobContext } from "../task/job-context.ts";
+import type { Task } from "../task/task.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** One run of a job: the context of its handler, and what the worker knows of it. */

@@ -3,7 +3,7 @@ import { type App, type AppOptions, createApp } from "../../src/app.ts";
 import type { Connector, SqlExecutor } from "../../src/connector.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { silentLogger } from "../../src/logger.ts";
-import type { AnyTask } from "../../src/task/define-task.ts";
+import type { AnyTask } from "../../src/task/task.ts";
 import { createTestDatabase } from "./database.ts";
 import { pgConnector } from "./pg-connector.ts";
 import { until } from "./until.ts";

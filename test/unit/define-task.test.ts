@@ -6,7 +6,8 @@ import {
   TaskAlreadyRegisteredError,
   TaskNotFoundError,
 } from "../../src/errors.ts";
-import { type AnyTask, defineTask } from "../../src/task/define-task.ts";
+import { defineTask } from "../../src/task/define-task.ts";
+import type { AnyTask } from "../../src/task/task.ts";
 import { TaskRegistry } from "../../src/task/task-registry.ts";
 
 function define(options: unknown): AnyTask {

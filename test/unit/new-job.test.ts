@@ -5,7 +5,8 @@ import { checkDeferOptions, toNewJob } from "../../src/defer/new-job.ts";
 import { InvalidArgsError, InvalidOptionError } from "../../src/errors.ts";
 import { newJobJson } from "../../src/sql/insert-jobs.ts";
 import type { DeferOptions } from "../../src/task/deferrer.ts";
-import { type AnyTask, defineTask } from "../../src/task/define-task.ts";
+import { defineTask } from "../../src/task/define-task.ts";
+import type { AnyTask } from "../../src/task/task.ts";
 
 const plain = defineTask<{ n?: number }>({ name: "plain" });
 

@@ -1,7 +1,8 @@
 import type { SourceFile } from "./source-file.ts";
 
 const BELOW_APP = ["kernel", "task", "sql", "defer", "jobs", "periodic", "worker"];
-const EDGE = ["kernel", "app", "src/sql/statement.ts"];
+/** An edge is built on what an app has: the public API. */
+const EDGE = ["kernel", "app", "index", "src/sql/statement.ts"];
 
 /** What each part may import besides itself: parts, or single files. A part is a folder; the rest of src is the kernel. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -26,7 +27,7 @@ const PACKAGE_USERS: readonly (readonly [RegExp, string])[] = [
   [/^@standard-schema\/spec$/, "src/"],
   [/^drizzle-orm(\/|$)/, "drizzle/"],
   [/^@prisma\//, "prisma/"],
-  [/^(commander|jiti)(\/|$)/, "src/cli/"],
+  [/^(commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
   [/^(croner|cron-parser)$/, "src/periodic/cron.ts"],
 ];
 

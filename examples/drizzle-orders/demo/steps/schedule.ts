@@ -7,7 +7,7 @@ import type { Step } from "./step.ts";
 
 const DELAY_MS = 1500;
 /** On a machine that does nothing else it is some milliseconds. */
-const TOLERANCE_MS = 2000;
+const TOLERANCE_MS = 1000;
 
 export const schedule: Step = {
   title: "A scheduled job starts at its time",

@@ -1,0 +1,33 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidOptionError } from "../errors.ts";
+import type { RetryStrategy } from "./retry.ts";
+
+/** A key that is fixed, or made from the arguments; undefined for none. */
+export type KeyOption<Input> = string | ((args: Input) => string | undefined);
+
+/** A task with its options checked and its defaults filled in, its types erased. */
+export interface AnyTask {
+  readonly name: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly lock: KeyOption<never> | undefined;
+  readonly queueingLock: KeyOption<never> | undefined;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly retry: RetryStrategy | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly run: ((args: never, context: never) => unknown) | undefined;
+}
+
+declare const inputType: unique symbol;
+
+/** A task whose jobs are deferred with `Input`. */
+export interface Task<Input> extends AnyTask {
+  /** Carries the type of the arguments; there is no such property. */
+  readonly [inputType]?: (input: Input) => void;
+}
+
+/** @throws InvalidOptionError when `task` was not made by `defineTask`, or is not there yet: imports can go in a circle. */
+export function checkTask(option: string, task: AnyTask | undefined): void {
+  if (typeof task?.name === "string" && typeof task.queue === "string") return;
+  throw new InvalidOptionError(option, task, "is not a task. Make it with defineTask({ name, run }).");
+}
