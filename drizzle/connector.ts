@@ -1,19 +1,20 @@
-import type { Connector, SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
-import { DatabaseError } from "../src/database-error.ts";
+import type { Connector } from "../src/connector.ts";
 import { ConnectorError, describe } from "../src/errors.ts";
+import { type DriverClient, recognise } from "./driver-client.ts";
+import { executor, explainFailure, isCutOff } from "./executor.ts";
 import { listen } from "./listen.ts";
-import { toDrizzleSql } from "./sql-text.ts";
+import { surviveLoss } from "./survive-loss.ts";
 
-/**
- * What the callback of `db.transaction` gets, and `db` itself: whatever runs SQL of Drizzle, in any of its versions,
- * whose types of SQL differ.
- */
+/** What the callback of `db.transaction` gets, in any of Drizzle's majors and drivers. */
 export interface DrizzleTransaction {
   execute(query: unknown): PromiseLike<unknown>;
+  /** Tells a transaction from the database, outside of which a job would not roll back. */
+  rollback(): never;
 }
 
-/** A Drizzle database on Postgres. */
-export interface DrizzleDatabase extends DrizzleTransaction {
+/** A Drizzle database on Postgres: what `drizzle(…)` gives. */
+export interface DrizzleDatabase {
+  execute(query: unknown): PromiseLike<unknown>;
   transaction<T>(work: (tx: DrizzleTransaction) => Promise<T>): Promise<T>;
   /** The driver's client or pool: postgres.js, node-postgres, PGlite. */
   readonly $client?: unknown;
@@ -21,7 +22,13 @@ export interface DrizzleDatabase extends DrizzleTransaction {
 
 /**
  * Connects the queue to a Drizzle database, on postgres.js, node-postgres or PGlite. Jobs are deferred and worked on
- * through `db`, on its connections; a worker also listens with one of the driver's.
+ * through `db`, on its connections.
+ *
+ * A worker also listens for jobs with one more: postgres.js opens it beside its pool and keeps it until `sql.end()`;
+ * of a node-postgres pool it takes one, unless that is the last (then the worker polls, as it does on other drivers).
+ *
+ * Lost connections of node-postgres end no process from here on: they make statements fail, and no more. Stop the
+ * workers before you close the pool.
  *
  * @throws ConnectorError when `db` is not a Drizzle database.
  */
@@ -31,38 +38,49 @@ export function drizzleConnector(db: DrizzleDatabase): Connector<DrizzleTransact
       `drizzleConnector(db): ${describe(db)} is not a Drizzle database. Pass what drizzle(…) gave.`,
     );
   }
+  const client = recognise(db.$client);
+  surviveLoss(client);
   return {
     name: "drizzle",
-    pool: executor(db),
+    pool: executor(db, client),
     using(tx) {
-      if (typeof tx?.execute === "function") return executor(tx);
-      const fix = "is not a transaction of Drizzle. Pass the tx of db.transaction(async (tx) => …).";
-      throw new ConnectorError(`tx: ${describe(tx)} ${fix}`);
+      checkTransaction(tx, db);
+      return executor(tx, client);
     },
-    async transaction(work) {
-      // Drizzle wraps what goes wrong with begin and commit as little as what `work` throws.
-      return db.transaction(work);
-    },
-    listen: (channel, handler) => listen(db.$client, channel, handler),
+    transaction: (work) => transact(db, client, work),
+    listen: (channel, handler) => listen(client, channel, handler),
   };
 }
 
-function executor(db: DrizzleTransaction): SqlExecutor {
-  return {
-    async query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) {
+async function transact<T>(
+  db: DrizzleDatabase,
+  client: DriverClient | undefined,
+  work: (tx: DrizzleTransaction) => Promise<T>,
+): Promise<T> {
+  let thrown: { readonly error: unknown } | undefined;
+  try {
+    return await db.transaction(async (tx) => {
       try {
-        return rowsOf(await db.execute(toDrizzleSql(statement, values))) as readonly Row[];
+        return await work(tx);
       } catch (error) {
-        throw new DatabaseError(statement.name, error);
+        thrown = { error };
+        // postgres.js 3.4 would write its rollback to the closed socket, outside of any try: that ends the process. It
+        // rejects the transaction by itself as soon as the connection is closed.
+        if (client?.driver === "postgres.js" && isCutOff(error)) await new Promise<never>(() => undefined);
+        throw error;
       }
-    },
-  };
+    });
+  } catch (error) {
+    // Where the connection is lost, Drizzle tells of the rollback that failed instead of the reason for it.
+    throw thrown ? thrown.error : explainFailure("transaction", error, client);
+  }
 }
 
-/** postgres.js gives an array, node-postgres and PGlite an object with rows. */
-function rowsOf(result: unknown): readonly unknown[] {
-  if (Array.isArray(result)) return result;
-  if (typeof result === "object" && result !== null && "rows" in result && Array.isArray(result.rows))
-    return result.rows;
-  throw new TypeError(`The driver gave ${describe(result)} instead of rows`);
+function checkTransaction(tx: DrizzleTransaction, db: DrizzleDatabase): void {
+  if (typeof tx?.execute === "function" && typeof tx.rollback === "function") return;
+  const pass = "Pass the tx of db.transaction(async (tx) => …)";
+  if ((tx as unknown) === db || typeof tx?.execute === "function") {
+    throw new ConnectorError(`tx: ${describe(tx)} is the database itself. ${pass}, or leave tx out.`);
+  }
+  throw new ConnectorError(`tx: ${describe(tx)} is not a transaction of Drizzle. ${pass}.`);
 }

@@ -1,3 +1,4 @@
 // "procrastinate/drizzle": the connector, and the tables for an app that wants them elsewhere.
 export { type DrizzleDatabase, type DrizzleTransaction, drizzleConnector } from "./connector.ts";
-export { createProcrastinateTables } from "./schema.ts";
+export type { ProcrastinateTables } from "./table-types.ts";
+export { createProcrastinateTables, type ProcrastinateTablesOptions } from "./tables.ts";

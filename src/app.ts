@@ -4,7 +4,7 @@ import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import { ConnectorError, InvalidOptionError } from "./errors.ts";
 import type { JsonCompatible } from "./json.ts";
-import { consoleLogger, type Logger } from "./logger.ts";
+import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer } from "./task/deferrer.ts";
@@ -76,11 +76,11 @@ const MAX_ARGS_BYTES = 268_435_456;
  */
 export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   checkKnownOptions("createApp", options, APP_OPTION_NAMES);
-  const { connector, logger = consoleLogger, workerDefaults = {} } = options;
+  const { connector, logger = defaultLogger, workerDefaults = {} } = options;
   if (typeof connector?.pool?.query !== "function" || typeof connector.using !== "function") {
     throw new ConnectorError("createApp({ connector }) needs a connector. Make one with drizzleConnector(db).");
   }
-  for (const level of ["debug", "info", "warn", "error"] as const) {
+  for (const level of LOG_LEVELS) {
     if (typeof logger[level] !== "function")
       throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
   }

@@ -40,6 +40,8 @@ export type Unlisten = () => Promise<void>;
 export interface Connector<Tx> {
   /** What it is, for messages: `drizzle`. */
   readonly name: string;
+  /** How many connections the app's pool has at most, where that is known: a worker warns when they are too few. */
+  readonly maxConnections?: number | undefined;
   /** Runs each statement in a transaction of its own, on any connection of the app's pool. */
   readonly pool: SqlExecutor;
   /**

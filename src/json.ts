@@ -5,29 +5,32 @@ export type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
  * `T` where it is JSON, and `never` in each place where it is not (Date, bigint, function, symbol, Map, class with
- * methods), so that passing such a value is a compile error there. Optional properties are fine.
+ * methods), so that passing such a value is a compile error there. Optional properties are fine. `{}`, which to
+ * TypeScript is anything, is an object without properties.
  */
-export type JsonCompatible<T> = T extends JsonValue
+export type JsonCompatible<T> = [T] extends [Record<string, never>] ? Record<string, never> : JsonPart<T>;
+
+type JsonPart<T> = T extends JsonValue
   ? T
-  : T extends
-        | bigint
-        | symbol
-        | undefined
-        | Date
-        | RegExp
-        | ((...args: never) => unknown)
-        | ReadonlyMap<unknown, unknown>
-        | ReadonlySet<unknown>
+  : T extends NotJson
     ? never
     : T extends object
       ? {
-          [K in keyof T]: undefined extends T[K]
-            ? JsonCompatible<Exclude<T[K], undefined>> | undefined
-            : JsonCompatible<T[K]>;
+          [K in keyof T]: Record<never, never> extends Pick<T, K> ? JsonPart<Exclude<T[K], undefined>> : JsonPart<T[K]>;
         }
       : unknown extends T
         ? JsonValue
         : never;
+
+type NotJson =
+  | bigint
+  | symbol
+  | undefined
+  | Date
+  | RegExp
+  | ((...args: never) => unknown)
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>;
 
 /** A place inside a value that JSON cannot say. */
 export interface JsonProblem {

@@ -1,9 +1,8 @@
 import type { WorkerEvent, WorkerEventMap, WorkerEvents } from "./events.ts";
 import type { Job } from "./job.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger, LogLevel } from "./logger.ts";
 
-type Level = "debug" | "info" | "warn" | "error";
-type Line<Name extends WorkerEvent> = readonly [level: Level, message: (event: WorkerEventMap[Name]) => string];
+type Line<Name extends WorkerEvent> = readonly [level: LogLevel, message: (event: WorkerEventMap[Name]) => string];
 
 /** How each event is logged. Arguments are never part of it: they may be secret. */
 const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {

@@ -8,17 +8,28 @@ export interface Logger {
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
   /** Whether lines of this level go anywhere, so that none is made for nobody. Absent: all do. */
-  isLevelEnabled?(level: "debug" | "info" | "warn" | "error"): boolean;
+  isLevelEnabled?(level: LogLevel): boolean;
 }
 
-/** The default: warnings and errors to the console's stderr, nothing else. */
-export const consoleLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (fields, message) => console.warn(`procrastinate: ${message}`, fields),
-  error: (fields, message) => console.error(`procrastinate: ${message}`, fields),
-  isLevelEnabled: (level) => level === "warn" || level === "error",
-};
+/** From the least to the most important. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * Logs to the console's stderr.
+ *
+ * @param options.level Leave out what is less important. Default: `info`.
+ */
+export function consoleLogger({ level = "info" }: { readonly level?: LogLevel } = {}): Logger {
+  const isLevelEnabled = (wanted: LogLevel): boolean => LOG_LEVELS.indexOf(wanted) >= LOG_LEVELS.indexOf(level);
+  const logAt = (at: LogLevel) => (fields: LogFields, message: string) => {
+    if (isLevelEnabled(at)) console.error(`procrastinate ${at}: ${message}`, fields);
+  };
+  return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error"), isLevelEnabled };
+}
+
+/** What an app without a logger of its own has: warnings and errors to the console. */
+export const defaultLogger: Logger = consoleLogger({ level: "warn" });
 
 /** Logs nothing. */
 export const silentLogger: Logger = {

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
-import { consoleLogger, type Logger } from "../logger.ts";
+import { defaultLogger, type Logger } from "../logger.ts";
 import type { AnyApp } from "./load-app.ts";
 
 export const LOG_FORMATS = ["auto", "pretty", "json"] as const;
@@ -18,7 +18,7 @@ export interface LogOptions {
  * pretty on a terminal and as JSON elsewhere.
  */
 export function cliLogger(app: AnyApp, { verbose, logFormat }: LogOptions): Logger {
-  if (app.logger !== consoleLogger && verbose === undefined && logFormat === undefined) return app.logger;
+  if (app.logger !== defaultLogger && verbose === undefined && logFormat === undefined) return app.logger;
   const level = (verbose ?? 0) > 0 ? "debug" : "info";
   const isPretty = logFormat === "pretty" || (logFormat !== "json" && process.stderr.isTTY);
   // Written at once: a worker that is killed shall have said what it did.

@@ -1,13 +1,16 @@
 import type { Lease } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
-/** $1 id, $2 lease, $3 worker, $4 the result as JSON or null. Runs inside the handler's own transaction. */
+/**
+ * $1 id, $2 lease, $3 worker, $4 the result as JSON or null. Runs inside the handler's own transaction, whose `now()`
+ * is the moment when it began.
+ */
 const keep = statement(
   "complete_job",
   (t) => `
 with done as (
   update ${t.jobs} j set status = 'succeeded', ready = false, wake_at = null, running_lock = null,
-         attempts = j.attempts + 1, finished_at = now(), result = $4::text::jsonb
+         attempts = j.attempts + 1, finished_at = clock_timestamp(), result = $4::text::jsonb
   where j.id = $1::text::bigint and j.lease = $2::int and j.worker_id = $3::text::bigint and j.status = 'doing'
   returning 1
 )

@@ -51,7 +51,7 @@ export interface Deferrer<Tx> {
    * @throws InvalidArgsError, InvalidOptionError before anything is written; AlreadyEnqueuedError, which leaves the
    * caller's transaction usable; SchemaMismatchError, DatabaseError.
    */
-  defer<Input>(task: Task<Input>, ...rest: DeferParameters<Input, DeferOptions<Tx>>): Promise<bigint>;
+  defer<Input>(task: Task<Input>, ...rest: DeferParameters<NoInfer<Input>, DeferOptions<Tx>>): Promise<bigint>;
 
   /**
    * Writes one job per arguments in one statement, all or none, and gives their ids in the same order.
@@ -60,7 +60,7 @@ export interface Deferrer<Tx> {
    */
   batchDefer<Input>(
     task: Task<Input>,
-    argsList: readonly (Input & JsonCompatible<Input>)[],
+    argsList: readonly (NoInfer<Input> & JsonCompatible<NoInfer<Input>>)[],
     options?: BatchDeferOptions<Tx>,
   ): Promise<bigint[]>;
 }

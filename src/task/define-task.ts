@@ -2,8 +2,9 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import type { JobContext } from "./job-context.ts";
 import { toRetryStrategy } from "./retry.ts";
-import type { AnyTask, Task } from "./task.ts";
+import { type AnyTask, checkTask, type Task } from "./task.ts";
 import { type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
 /**
@@ -13,8 +14,10 @@ import { type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from
  */
 export function defineTask<Schema extends StandardSchemaV1>(
   options: SchemaTaskOptions<Schema>,
-): Task<StandardSchemaV1.InferInput<Schema>>;
-export function defineTask<Input extends object = Record<never, never>>(options: PlainTaskOptions<Input>): Task<Input>;
+): Task<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
+export function defineTask<Input extends object = Record<never, never>>(
+  options: PlainTaskOptions<Input>,
+): Task<Input, Input>;
 export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<StandardSchemaV1>): AnyTask {
   checkKnownOptions("defineTask", options, TASK_OPTION_NAMES);
   checkName("name", options.name);
@@ -40,6 +43,22 @@ export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<
     timeoutMs: options.timeout === undefined ? undefined : checkTimeout(durationToMs(options.timeout, "timeout")),
     run: options.run,
   });
+}
+
+/**
+ * Gives a contract its handler: the same task, with `run`. The web app's `createApp` gets the contract, the worker's
+ * gets this one, and the web bundle never sees the handler.
+ *
+ * @throws InvalidOptionError when `task` has a handler already, or `run` is not a function.
+ */
+export function implementTask<Input, Output>(
+  task: Task<Input, Output>,
+  run: (args: Output, context: JobContext) => unknown,
+): Task<Input, Output> {
+  checkTask("task", task);
+  if (task.run) throw new InvalidOptionError("task", task.name, "has a handler already: define it without run.");
+  if (typeof run !== "function") throw new InvalidOptionError("run", run, "is not a function.");
+  return Object.freeze({ ...task, run });
 }
 
 function checkFunction(option: string, value: unknown): void {

@@ -19,11 +19,14 @@ export interface AnyTask {
 }
 
 declare const inputType: unique symbol;
+declare const outputType: unique symbol;
 
-/** A task whose jobs are deferred with `Input`. */
-export interface Task<Input> extends AnyTask {
+/** A task whose jobs are deferred with `Input`, and whose handler gets `Output`: what its schema makes of them. */
+export interface Task<Input, Output = never> extends AnyTask {
   /** Carries the type of the arguments; there is no such property. */
   readonly [inputType]?: (input: Input) => void;
+  /** Carries the type of what the handler gets; there is no such property. */
+  readonly [outputType]?: (output: Output) => void;
 }
 
 /** @throws InvalidOptionError when `task` was not made by `defineTask`, or is not there yet: imports can go in a circle. */

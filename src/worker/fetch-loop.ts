@@ -85,7 +85,7 @@ export class FetchLoop implements Service {
     const { dispatcher, gauge } = this.#parts;
     const depth = gauge.depth;
     const missing = dispatcher.free + depth - dispatcher.buffered;
-    return dispatcher.buffered > depth / 2 ? 0 : Math.min(Math.max(missing, 0), MAX_FETCH);
+    return dispatcher.buffered > Math.max(depth / 2, dispatcher.free) ? 0 : Math.min(Math.max(missing, 0), MAX_FETCH);
   }
 
   async #step(): Promise<number> {
@@ -98,7 +98,9 @@ export class FetchLoop implements Service {
     runtime.health.ok();
     this.#wakeTimer.dueIn(fetched.nextWakeMs);
     if (fetched.jobs.length < limit && !fetched.more) queues.expire();
-    if (fetched.jobs.length === 0 && !fetched.more) return this.#sleepIdle();
+    // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
+    if (fetched.jobs.length === 0 && !fetched.more)
+      return dispatcher.free === 0 ? this.#sleepBusy() : this.#sleepIdle();
     this.#foundWork();
     dispatcher.add(fetched.jobs);
     return 0;

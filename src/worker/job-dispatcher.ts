@@ -26,7 +26,7 @@ export interface DispatcherParts {
 export class JobDispatcher {
   readonly #parts: DispatcherParts;
   #waiting: Lane[] = [];
-  readonly #active = new Map<Lane, Job>();
+  readonly #active = new Map<Lane, { readonly job: Job; readonly startedAt: number }>();
   #buffered = 0;
   #ended = 0;
   #stopped = false;
@@ -40,7 +40,7 @@ export class JobDispatcher {
     return this.#parts.runtime.options.concurrency - this.#active.size;
   }
 
-  /** Claimed jobs that have not started. */
+  /** Claimed jobs that wait for a slot. Those behind a running one of their lock do not: no other slot may take them. */
   get buffered(): number {
     return this.#buffered;
   }
@@ -57,6 +57,10 @@ export class JobDispatcher {
   /** Takes claimed jobs, in the order in which they should run. */
   add(jobs: readonly Job[]): void {
     if (jobs.length === 0) return;
+    if (this.#stopped) {
+      this.#parts.completer.release(jobs);
+      return;
+    }
     const claimedAt = this.#parts.runtime.clock.now();
     const lanes = new Map<string, Lane>();
     const lowest = this.#waiting.at(-1)?.priority ?? Number.POSITIVE_INFINITY;
@@ -80,26 +84,32 @@ export class JobDispatcher {
     while (!this.#stopped && this.free > 0 && !this.#parts.completer.isOverloaded) {
       const lane = this.#waiting.shift();
       if (!lane) return;
+      this.#buffered -= lane.jobs.length;
       void this.#run(lane);
     }
   }
 
-  /** Gives claimed jobs back that have been waiting for longer than this: they were fetched ahead of a long one. */
+  /**
+   * Gives claimed jobs back that have been waiting for longer than this: for a slot, or behind a job of their lock that
+   * turned out to be long. They were fetched ahead for jobs that are over in milliseconds.
+   */
   releaseOlderThan(ms: number): void {
     const before = this.#parts.runtime.clock.now() - ms;
     const stale = this.#waiting.filter((lane) => lane.claimedAt < before);
-    if (stale.length === 0) return;
     this.#waiting = this.#waiting.filter((lane) => lane.claimedAt >= before);
-    this.#release(stale.flatMap((lane) => lane.jobs));
+    this.#buffered -= countJobs(stale);
+    this.#parts.completer.release(stale.flatMap((lane) => lane.jobs));
+    for (const [lane, current] of this.#active) if (current.startedAt < before) this.#cut(lane, current.job.id);
   }
 
-  /** Starts no further jobs and gives back those that have not started, also of the lanes that are running. */
+  /** Starts no further jobs, gives back what still comes, and those that have not started, also of the lanes that are running. */
   stop(): void {
     this.#stopped = true;
     const unstarted = this.#waiting.flatMap((lane) => lane.jobs);
     this.#waiting = [];
-    this.#release(unstarted);
-    for (const [lane, current] of this.#active) this.#release(lane.jobs.splice(0), current.id);
+    this.#buffered = 0;
+    this.#parts.completer.release(unstarted);
+    for (const [lane, current] of this.#active) this.#cut(lane, current.job.id);
   }
 
   /** Resolves when no job runs any more. */
@@ -110,24 +120,23 @@ export class JobDispatcher {
     });
   }
 
-  #release(jobs: readonly Job[], keeper?: bigint): void {
-    this.#buffered -= jobs.length;
-    this.#parts.completer.release(jobs, keeper);
+  /** Gives back what follows in a lane. `keeper` runs on under its lock. */
+  #cut(lane: Lane, keeper?: bigint): void {
+    this.#parts.completer.release(lane.jobs.splice(0), keeper);
   }
 
   async #run(lane: Lane): Promise<void> {
     const { runtime, executor, completer, gauge } = this.#parts;
     for (let job = lane.jobs.shift(); job; job = lane.jobs.shift()) {
-      this.#active.set(lane, job);
-      this.#buffered--;
       const startedAt = runtime.clock.now();
+      this.#active.set(lane, { job, startedAt });
       const outcome = await executor.execute(job);
       const durationMs = runtime.clock.now() - startedAt;
       gauge.jobEnded(durationMs);
       this.#ended++;
       reportOutcome(runtime.events, job, outcome, durationMs);
       // The job goes back to the head of its lock, so those behind it must not overtake it here.
-      if (!lockStaysOurs(outcome)) this.#release(lane.jobs.splice(0));
+      if (!lockStaysOurs(outcome)) this.#cut(lane);
       completer.add(job, outcome, lane.jobs.length === 0);
     }
     this.#active.delete(lane);
@@ -135,6 +144,10 @@ export class JobDispatcher {
     this.dispatch();
     this.#parts.onCapacity();
   }
+}
+
+function countJobs(lanes: readonly Lane[]): number {
+  return lanes.reduce((sum, lane) => sum + lane.jobs.length, 0);
 }
 
 function lockStaysOurs(outcome: Outcome): boolean {

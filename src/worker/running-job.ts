@@ -1,7 +1,7 @@
 import { type AbortReason, InvalidArgsError, JobAbortedError, LeaseLostError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { findJsonProblem, type JsonCompatible, type JsonValue } from "../json.ts";
-import type { LogFields, Logger } from "../logger.ts";
+import type { LogFields, Logger, LogLevel } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters } from "../task/deferrer.ts";
@@ -41,7 +41,7 @@ export class RunningJob implements JobContext {
   get logger(): Logger {
     const { logger } = this.#runtime;
     const job = { id: String(this.job.id), task: this.job.taskName, attempt: this.attempt };
-    const withJob = (level: "debug" | "info" | "warn" | "error") => (fields: LogFields, message: string) =>
+    const withJob = (level: LogLevel) => (fields: LogFields, message: string) =>
       logger[level]({ job, ...fields }, message);
     return { debug: withJob("debug"), info: withJob("info"), warn: withJob("warn"), error: withJob("error") };
   }

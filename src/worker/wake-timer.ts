@@ -27,7 +27,11 @@ export class WakeTimer {
     this.#cancel?.();
     this.#dueAt = dueAt;
     // Timers are cut to whole milliseconds and Postgres asks for the exact moment.
-    this.#cancel = this.#clock.timer(Math.ceil(ms), this.#onDue);
+    this.#cancel = this.#clock.timer(Math.ceil(ms), () => {
+      // Node's timers may fire up to a millisecond early. This one is spent, so that it is due whatever the clock says.
+      this.#dueAt = Number.NEGATIVE_INFINITY;
+      this.#onDue();
+    });
   }
 
   /** What was due is seen to. */

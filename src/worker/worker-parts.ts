@@ -12,6 +12,8 @@ import { Rescuer } from "./rescuer.ts";
 import { WorkerPresence } from "./worker-presence.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
+/** Fetching, completing, the heartbeat and listening. */
+const OWN_CONNECTIONS = 4;
 /** What is still unwritten this long after the last handler ended is left to the rescue. */
 const WRITE_GRACE_MS = 5000;
 
@@ -65,6 +67,7 @@ export class WorkerParts {
 
   /** @throws SchemaMismatchError, DatabaseError */
   async start(): Promise<void> {
+    this.#checkPool();
     await this.#presence.start();
     for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
       await service.start();
@@ -73,8 +76,8 @@ export class WorkerParts {
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
   async stop(): Promise<readonly bigint[]> {
     const { health, clock, options } = this.#runtime;
-    await this.#fetchLoop.stop();
     this.#dispatcher.stop();
+    await this.#fetchLoop.stop();
     const cancelAbort = clock.timer(options.shutdownGraceMs, () => {
       for (const running of this.#executor.running) running.abort("shutdown");
     });
@@ -89,6 +92,19 @@ export class WorkerParts {
     // What could not be written is found by the row of its worker.
     if (!health.isLost) await this.#presence.unregister().catch(() => undefined);
     return [...this.#executor.abandoned];
+  }
+
+  /** Handlers that hold all connections keep the heartbeat from being written: the living worker is taken for dead. */
+  #checkPool(): void {
+    const { connector, options, logger } = this.#runtime;
+    const needed = options.concurrency + OWN_CONNECTIONS;
+    const { maxConnections = needed } = connector;
+    if (maxConnections >= needed) return;
+    const fields = { action: "small_pool", maxConnections, concurrency: options.concurrency };
+    logger.warn(
+      fields,
+      `The pool has ${maxConnections} connections, and ${needed} can be needed: one per job, and ${OWN_CONNECTIONS} for the worker`,
+    );
   }
 
   /**

@@ -127,6 +127,7 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
   test("refuses what is no transaction of Drizzle", () => {
     const prisma = { $queryRawUnsafe: () => undefined };
     expect(() => connection.connector.using(prisma as never)).toThrow(ConnectorError);
+    expect(() => connection.connector.using(connection.db as never)).toThrow(/not a transaction/);
     expect(() => drizzleConnector(prisma as never)).toThrow(/not a Drizzle database/);
   });
 

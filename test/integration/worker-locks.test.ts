@@ -159,6 +159,31 @@ test("jobs behind thousands that cannot run are reached", async () => {
   expect(begun.map(({ n }) => n)).toEqual(upTo(5000));
 });
 
+test("a long job with a lock neither holds free slots back nor keeps its followers to itself", async () => {
+  const held = gate();
+  const { task, begun } = recorder(({ n }) => (n === 1 ? held.opened : undefined));
+  const app = queue.app([task, defineTask({ name: "free", run: () => 1 })]);
+  await using _worker = startWorker(app, { concurrency: 10 });
+  // Short jobs first, so that the head of a lock takes followers along.
+  await app.batchDefer(
+    task,
+    upTo(20).map((n) => ({ key: "warm", n: 100 + n })),
+  );
+  await until(() => begun.length === 20);
+  await app.batchDefer(
+    task,
+    [1, 2, 3].map((n) => ({ key: "a", n })),
+  );
+  await until(() => begun.length === 21);
+  await app.defer(app.getTask("free"));
+  await until(async () => (await queue.jobs()).some(({ task, status }) => task === "free" && status === "succeeded"));
+  await until(async () => (await queue.jobs()).filter(({ status }) => status === "doing").length === 1);
+  await app.defer(task, { key: "a", n: 4 }, { priority: 1 });
+  held.open();
+  await until(() => begun.length === 24);
+  expect(begun.slice(20).map(({ n }) => n)).toEqual([1, 4, 2, 3]);
+});
+
 test("rows that were inserted by hand run in order, too", async () => {
   const { task, order } = recorder();
   const app = queue.app([task]);

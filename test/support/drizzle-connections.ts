@@ -39,7 +39,8 @@ function overPool(url: string, open: (pool: pg.Pool) => DrizzleDatabase): Drizzl
 
 function overPostgresJs(url: string, open: (sql: postgres.Sql) => DrizzleDatabase): DrizzleConnection {
   const sql = postgres(url, { max: 6, connection: { TimeZone: TIME_ZONE }, onnotice: () => undefined });
-  return connection(open(sql), () => sql.end());
+  // Without a limit it waits for ever after a connection was killed during a query (postgres.js 3.4.9).
+  return connection(open(sql), () => sql.end({ timeout: 1 }));
 }
 
 async function overPGlite(open: (lite: PGlite) => DrizzleDatabase): Promise<DrizzleConnection> {

@@ -26,7 +26,10 @@ export function pgConnector(pool: pg.Pool): Connector<pg.PoolClient> {
       const client = await pool.connect();
       client.on("notification", (message) => handler.onNotification(message.payload ?? ""));
       client.on("error", (error) => handler.onLost(error));
-      await client.query(`listen "${channel}"`);
+      await client.query(`listen "${channel}"`).catch((error: unknown) => {
+        client.release(true);
+        throw error;
+      });
       handler.onListening();
       return async () => client.release(true);
     },

@@ -70,6 +70,8 @@ export async function openTestQueue({
   const pool = new pg.Pool({ connectionString: database.url, max, options: options.join(" ") });
   // Of its own, so that looking on needs no connection that a test waits with.
   const look = new pg.Pool({ connectionString: database.url, max: 2 });
+  // Tests that end connections would otherwise end the process with them.
+  for (const each of [pool, look]) each.on("error", () => undefined);
   const sent: string[] = [];
   const connector = watched(pgConnector(pool), sent);
   return {

@@ -1,0 +1,75 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Unlisten } from "../../src/connector.ts";
+import { DRIZZLE_CONNECTIONS, type DrizzleConnection } from "../support/drizzle-connections.ts";
+import { runSql } from "../support/run-sql.ts";
+import { startPostgres, type TemporaryPostgres } from "../support/temporary-postgres.ts";
+import { until } from "../support/until.ts";
+
+let server: TemporaryPostgres;
+let connection: DrizzleConnection | undefined;
+let unlisten: Unlisten | undefined;
+let heard: string[];
+let listening: boolean;
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  heard = [];
+  listening = false;
+});
+afterEach(async () => {
+  await unlisten?.();
+  await connection?.close();
+});
+
+/** As the worker's listener does: lets the last connection go and asks for another one. */
+async function listen(connector: DrizzleConnection["connector"]): Promise<void> {
+  await unlisten?.();
+  unlisten = undefined;
+  unlisten = await connector.listen?.("jobs", {
+    onNotification: (payload) => heard.push(payload),
+    onListening: () => {
+      listening = true;
+    },
+    onLost: () => {
+      listening = false;
+    },
+  });
+}
+
+const SERVERS = Object.entries(DRIZZLE_CONNECTIONS).filter(([name]) => !name.includes("PGlite"));
+
+test.each(SERVERS)("%s goes on listening after the server was away", async (name, open) => {
+  connection = await open(server.url);
+  const { connector } = connection;
+  await listen(connector);
+  expect(listening).toBe(true);
+  await server.stopFast();
+  const lost = connector.pool.query({ name: "lost", text: "select 1 as one" }, []);
+  await expect(lost).rejects.toMatchObject({ name: "DatabaseError", isConnectionLoss: true });
+  if (name.includes("node-postgres")) await until(() => !listening);
+  await server.startAgain();
+  await heardAgain(connector);
+});
+
+test.each(SERVERS)("%s listens as soon as a server that was away at first is there", async (_name, open) => {
+  await server.stopFast();
+  connection = await open(server.url);
+  const { connector } = connection;
+  for (const _ of [1, 2, 3]) await listen(connector).catch(() => undefined);
+  expect(listening).toBe(false);
+  await server.startAgain();
+  await heardAgain(connector);
+});
+
+async function heardAgain(connector: DrizzleConnection["connector"]): Promise<void> {
+  await until(async () => {
+    if (!listening) await listen(connector);
+    await runSql(server.url, "notify jobs, 'back'");
+    return heard.length > 0;
+  });
+  expect(new Set(heard)).toEqual(new Set(["back"]));
+  expect(await connector.pool.query({ name: "one", text: "select 1 as one" }, [])).toEqual([{ one: 1 }]);
+}

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { defineTask } from "../../src/index.ts";
+import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { until } from "../support/until.ts";
+import { FAST, gate, startWorker } from "../support/worker-run.ts";
+
+let queue: TestQueue;
+beforeAll(async () => {
+  queue = await openTestQueue();
+});
+beforeEach(async () => {
+  await queue.clear();
+  await queue.pool.query("delete from procrastinate_workers");
+});
+afterAll(() => queue.close());
+
+/** A worker that died: its row, whose heartbeat is long ago. */
+async function deadWorker(): Promise<string> {
+  const insert =
+    "insert into procrastinate_workers (name, last_heartbeat) values ('dead', now() - interval '1 hour') returning id::text";
+  return (await queue.pool.query(insert)).rows[0].id;
+}
+
+/** Puts a job where a dead worker left it. */
+async function leave(worker: string, columns: string): Promise<void> {
+  const set = `status = 'doing', lease = 1, started_at = now(), queueing_key = null, worker_id = ${worker}, ${columns}`;
+  await queue.pool.query(`update procrastinate_jobs set ${set} where id = (select max(id) from procrastinate_jobs)`);
+}
+
+test("the jobs of a dead worker run again, wherever it left them", async () => {
+  const ran: string[] = [];
+  const task = defineTask({ name: "t", run: ({ at }: { at: string }) => ran.push(at) });
+  const app = queue.app([task]);
+  const dead = await deadWorker();
+  const places = {
+    "just claimed": "ready = true",
+    "running for long": "ready = false, wake_at = 'infinity'",
+    "holding a lock": "ready = true, lock = 'a', running_lock = 'a'",
+    "follower of a lane, set aside before": "ready = false, wake_at = null, lock = 'b'",
+  };
+  for (const [at, columns] of Object.entries(places)) {
+    await app.defer(task, { at });
+    await leave(dead, columns);
+  }
+  await using _worker = startWorker(app, { concurrency: 4 });
+  await until(() => ran.length === 4);
+  expect(ran.sort()).toEqual(Object.keys(places).sort());
+  await until(async () => (await queue.pool.query("select id from procrastinate_workers")).rowCount === 1);
+  const events = await queue.pool.query("select type::text from procrastinate_events");
+  expect(events.rows).toEqual(Array(4).fill({ type: "rescued" }));
+});
+
+test("a rescued job whose queueing lock was taken meanwhile runs beside the one that took it", async () => {
+  let runs = 0;
+  const task = defineTask({ name: "t", queueingLock: "once", run: () => runs++ });
+  const app = queue.app([task]);
+  const dead = await deadWorker();
+  for (let n = 0; n < 2; n++) {
+    await app.defer(task);
+    await leave(dead, "ready = true");
+  }
+  await app.defer(task);
+  await using _worker = startWorker(app);
+  await until(() => runs === 3);
+});
+
+test("a job that was rescued too often fails, and one whose abort was requested ends as aborted", async () => {
+  const task = defineTask({ name: "t", run: () => 1 });
+  const app = queue.app([task]);
+  const dead = await deadWorker();
+  await app.defer(task);
+  await leave(dead, "rescues = 3, wake_at = 'infinity', ready = false");
+  await app.defer(task);
+  await leave(dead, "abort_requested = true");
+  // Rescued before, but not running when the worker died: not its fault.
+  await app.defer(task);
+  await leave(dead, "rescues = 3");
+  await using _worker = startWorker(app, { maxRescues: 3 });
+  await until(async () => (await queue.jobs()).every(({ status }) => status !== "doing" && status !== "todo"));
+  expect((await queue.jobs()).map(({ status }) => status)).toEqual(["failed", "aborted", "succeeded"]);
+  const failed = await queue.pool.query(
+    "select detail->>'message' as message from procrastinate_events where type = 'failed'",
+  );
+  expect(failed.rows).toEqual([{ message: expect.stringMatching(/more than 3 times/) }]);
+});
+
+test("a worker that was wrongly taken for dead cannot record its run, and goes on under its id", async () => {
+  const first = gate();
+  const runs: number[] = [];
+  const lost: unknown[] = [];
+  const task = defineTask({
+    name: "t",
+    run: async (_args, { attempt }) => {
+      runs.push(attempt);
+      if (runs.length === 1) await first.opened;
+    },
+  });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await using one = startWorker(app, { heartbeatInterval: { seconds: 1 }, stalledAfter: { seconds: 60 } });
+  one.worker.on("lease_lost", (event) => lost.push(event));
+  await until(() => runs.length === 1);
+  const before = await queue.pool.query("select id from procrastinate_workers");
+  await queue.pool.query("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'");
+  await using two = startWorker(app);
+  await until(() => runs.length === 2);
+  await until(async () => (await queue.jobs())[0]?.status === "succeeded");
+  await two.worker.stop();
+  first.open();
+  await until(() => lost.length > 0);
+  expect((await queue.jobs())[0]).toMatchObject({ status: "succeeded", attempts: 1 });
+  await until(async () => {
+    const after = await queue.pool.query("select id from procrastinate_workers");
+    expect(after.rows).toEqual(before.rows);
+    return true;
+  });
+});
+
+test("the signal of a job that was lost is aborted", async () => {
+  const reasons: unknown[] = [];
+  const task = defineTask({
+    name: "t",
+    run: (_args, { signal }) =>
+      new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => {
+          reasons.push(signal.reason.reason);
+          resolve();
+        });
+      }),
+  });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await using _worker = startWorker(app);
+  await until(async () => (await queue.jobs())[0]?.status === "doing");
+  await queue.pool.query("update procrastinate_jobs set lease = lease + 1");
+  await until(() => reasons.length === 1);
+  expect(reasons).toEqual(["lease_lost"]);
+  expect((await queue.jobs())[0]?.status).toBe("doing");
+});
+
+test("locks that were released without a word are found by the sweep", async () => {
+  const ran: number[] = [];
+  const task = defineTask({ name: "t", lock: "l", run: ({ n }: { n: number }) => ran.push(n) });
+  const app = queue.app([task]);
+  await app.batchDefer(task, [{ n: 1 }, { n: 2 }]);
+  // Both were set aside behind a job that is gone.
+  await queue.pool.query("update procrastinate_jobs set ready = false");
+  await using _worker = startWorker(app, { concurrency: 2, ...FAST });
+  await until(() => ran.length === 2);
+  expect(ran).toEqual([1, 2]);
+});
