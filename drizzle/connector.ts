@@ -8,7 +8,7 @@ import { surviveLoss } from "./survive-loss.ts";
 /** What the callback of `db.transaction` gets, in any of Drizzle's majors and drivers. */
 export interface DrizzleTransaction {
   execute(query: unknown): PromiseLike<unknown>;
-  /** Tells a transaction from the database, outside of which a job would not roll back. */
+  /** Only a transaction has it: a job that is deferred on `db` itself would not roll back. */
   rollback(): never;
 }
 
@@ -42,14 +42,21 @@ export function drizzleConnector(db: DrizzleDatabase): Connector<DrizzleTransact
   surviveLoss(client);
   return {
     name: "drizzle",
+    maxConnections: maxConnectionsOf(db.$client),
     pool: executor(db, client),
     using(tx) {
-      checkTransaction(tx, db);
+      checkTransaction(tx);
       return executor(tx, client);
     },
     transaction: (work) => transact(db, client, work),
     listen: (channel, handler) => listen(client, channel, handler),
   };
+}
+
+/** Both node-postgres's pool and postgres.js say it under `options.max`. */
+function maxConnectionsOf(client: unknown): number | undefined {
+  const options = (client as { readonly options?: { readonly max?: unknown } } | undefined)?.options;
+  return typeof options?.max === "number" ? options.max : undefined;
 }
 
 async function transact<T>(
@@ -76,11 +83,10 @@ async function transact<T>(
   }
 }
 
-function checkTransaction(tx: DrizzleTransaction, db: DrizzleDatabase): void {
+function checkTransaction(tx: DrizzleTransaction): void {
   if (typeof tx?.execute === "function" && typeof tx.rollback === "function") return;
-  const pass = "Pass the tx of db.transaction(async (tx) => …)";
-  if ((tx as unknown) === db || typeof tx?.execute === "function") {
-    throw new ConnectorError(`tx: ${describe(tx)} is the database itself. ${pass}, or leave tx out.`);
-  }
-  throw new ConnectorError(`tx: ${describe(tx)} is not a transaction of Drizzle. ${pass}.`);
+  const isDatabase = typeof tx?.execute === "function";
+  const what = isDatabase ? "is the database, not a transaction of it" : "is not a transaction of Drizzle";
+  const fix = `Pass the tx of db.transaction(async (tx) => …)${isDatabase ? ", or leave tx out" : ""}.`;
+  throw new ConnectorError(`tx: ${describe(tx)} ${what}. ${fix}`);
 }

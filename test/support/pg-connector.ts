@@ -1,9 +1,12 @@
 import type pg from "pg";
+import { ignoreErrors } from "../../drizzle/survive-loss.ts";
 import type { Connector, SqlExecutor } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
 
 /** The thinnest connector there is, over node-postgres alone: what a test of the core needs and no ORM more. */
 export function pgConnector(pool: pg.Pool): Connector<pg.PoolClient> {
+  ignoreErrors(pool);
+  pool.on("acquire", ignoreErrors);
   return {
     name: "pg",
     pool: executor(pool),
