@@ -127,7 +127,7 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
   test("refuses what is no transaction of Drizzle", () => {
     const prisma = { $queryRawUnsafe: () => undefined };
     expect(() => connection.connector.using(prisma as never)).toThrow(ConnectorError);
-    expect(() => connection.connector.using(connection.db as never)).toThrow(/not a transaction/);
+    expect(() => connection.connector.using(connection.db as never)).toThrow(/is the database, not a transaction/);
     expect(() => drizzleConnector(prisma as never)).toThrow(/not a Drizzle database/);
   });
 
@@ -135,9 +135,46 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
     const closed = await open(database.url);
     await closed.close();
     const app = createApp({ connector: closed.connector, tasks: [defineTask({ name: "t" })], logger: silentLogger });
-    await expect(app.defer(app.getTask("t"))).rejects.toMatchObject({
-      name: "DatabaseError",
-      message: expect.stringMatching(/insert_jobs: .*(end|clos)/i),
+    const failed = { name: "ConnectorError", message: expect.stringMatching(/pool of the app is closed\. Stop/) };
+    await expect(app.defer(app.getTask("t"))).rejects.toMatchObject(failed);
+    await expect(closed.connector.transaction(async () => 1)).rejects.toMatchObject(failed);
+  });
+
+  test("gives what a transaction's work gives, and rejects with what it throws", async () => {
+    const { pool, transaction, using } = connection.connector;
+    await connection.db.execute(sql`create table if not exists counted (id int)`);
+    const insert = statement("insert into counted values (1) returning id");
+    expect(await transaction(async (tx) => using(tx).query(insert, []))).toEqual([{ id: 1 }]);
+    const reason = new Error("mine");
+    const failing = transaction(async (tx) => {
+      await using(tx).query(insert, []);
+      throw reason;
     });
+    await expect(failing).rejects.toBe(reason);
+    expect(await pool.query(statement("select count(*)::int as n from counted"), [])).toEqual([{ n: 1 }]);
+  });
+
+  test("rolls back to a savepoint of the app with what was deferred since", async () => {
+    const task = defineTask({ name: "nested", queue: "nested" });
+    const app = createApp({ connector: connection.connector, tasks: [task], logger: silentLogger });
+    await connection.db.transaction(async (tx) => {
+      await app.defer(task, {}, { tx });
+      const inner = (tx as typeof connection.db & typeof tx).transaction(async (savepoint) => {
+        await app.defer(task, {}, { tx: savepoint });
+        throw new Error("back to the savepoint");
+      });
+      await expect(inner).rejects.toThrow("back to the savepoint");
+    });
+    const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'nested'");
+    expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 1 }]);
+  });
+});
+
+test("refuses a driver that gives something else than rows", async () => {
+  const remote = { execute: async () => 1, transaction: async () => Promise.reject(new Error("none")) };
+  const query = drizzleConnector(remote).pool.query(statement("select 1"), []);
+  await expect(query).rejects.toMatchObject({
+    name: "ConnectorError",
+    message: expect.stringMatching(/instead of rows/),
   });
 });

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { TableOptions } from "../../src/index.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { runSql } from "../support/run-sql.ts";
@@ -19,9 +20,36 @@ export const users = pgTable("users", {
   jobId: bigint("job_id", { mode: "bigint" }).references(() => procrastinateJobs.id, { onDelete: "set null" }),
 });
 `;
-const SCHEMAS = {
+/** An app as it is deployed, with the built package and the Drizzle of its own: prints what became of its jobs. */
+const APP = `
+import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import { createApp, defineTask } from "procrastinate";
+import { drizzleConnector } from "procrastinate/drizzle";
+import { runDueJobs } from "procrastinate/testing";
+import { procrastinateJobs, users } from "./schema.mjs";
+const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"] });
+const db = drizzle({ client: pool });
+const greet = defineTask({ name: "greet", run: ({ name }) => \`Hello \${name}\` });
+const app = createApp({ connector: drizzleConnector(db), tasks: [greet], tables: JSON.parse(process.env["TABLES"]) });
+await app.checkHealth();
+await db.transaction(async (tx) => {
+  const jobId = await app.defer(greet, { name: "Ada" }, { tx, lock: "ada" });
+  await tx.insert(users).values({ name: "Ada", jobId });
+});
+await runDueJobs(app);
+const found = await db
+  .select({ name: users.name, status: procrastinateJobs.status })
+  .from(users)
+  .leftJoin(procrastinateJobs, eq(users.jobId, procrastinateJobs.id));
+console.log(JSON.stringify(found));
+await pool.end();
+`;
+const SCHEMAS: Readonly<Record<string, { schema: string; jobs: string; config: string; tables: TableOptions }>> = {
   "under the default names": {
     schema: `import { procrastinateJobs } from "procrastinate/drizzle/schema";\nexport * from "procrastinate/drizzle/schema";${USERS}`,
+    tables: {},
     jobs: "procrastinate_jobs",
     config: "",
   },
@@ -29,13 +57,14 @@ const SCHEMAS = {
     schema: `import { createProcrastinateTables } from "procrastinate/drizzle";
 export const { procrastinateSchema, procrastinateJobs, procrastinateWorkers, procrastinatePeriodicDefers, procrastinateEvents,
   procrastinateJobStatus, procrastinateJobEventType } = createProcrastinateTables({ schema: "queue", prefix: "pq_" });${USERS}`,
+    tables: { schema: "queue", prefix: "pq_" },
     jobs: "queue.pq_jobs",
     config: `schemaFilter: ["public", "queue"],`,
   },
 };
 
 describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
-  describe.each(Object.entries(SCHEMAS))("with the tables %s", (_where, { schema, jobs, config }) => {
+  describe.each(Object.entries(SCHEMAS))("with the tables %s", (_where, { schema, jobs, config, tables }) => {
     let app: AppFolder;
     let migrated: TestDatabase;
     let pushed: TestDatabase;
@@ -84,6 +113,15 @@ describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
       expect(await kit("push", pushed)).toMatchObject({ code: 0 });
       expect(await countOf(pushed)).toBe("0");
       expect((await kit("push", pushed)).output).toMatch(/No changes detected/);
+    });
+
+    test("runs a job on these tables, which the app joins with its own", async () => {
+      app.write("main.mjs", APP);
+      app.write("schema.mjs", schema);
+      const env = { DATABASE_URL: pushed.url, TABLES: JSON.stringify(tables) };
+      const { code, output } = await app.run("../main.mjs", [], env);
+      const found = [{ name: "Ada", status: "succeeded" }];
+      expect({ code, output }).toEqual({ code: 0, output: `${JSON.stringify(found)}\n` });
     });
   });
 });

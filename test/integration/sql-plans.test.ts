@@ -1,0 +1,132 @@
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { SqlStatement, SqlValue } from "../../src/connector.ts";
+import { createApp, defineTask, silentLogger } from "../../src/index.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { pgConnector } from "../support/pg-connector.ts";
+import { FAST } from "../support/worker-run.ts";
+
+const BACKLOG = 200_000;
+/** What a statement may cost in rows that it reads or sorts: far more than a batch, far less than the backlog. */
+const FEW = 5000;
+
+let database: TestDatabase;
+let pool: pg.Pool;
+/** The hot statements with the values that a worker sent last. */
+const sent = new Map<string, { statement: SqlStatement; values: readonly SqlValue[] }>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = new pg.Pool({ connectionString: database.url, max: 8 });
+  await record();
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+/** Works on a few jobs of every kind, to see the statements. */
+async function record(): Promise<void> {
+  const connector = pgConnector(pool);
+  const query: typeof connector.pool.query = (statement, values) => {
+    sent.set(statement.name, { statement, values });
+    return connector.pool.query(statement, values);
+  };
+  const plain = defineTask({ name: "plain", run: () => undefined });
+  const locked = defineTask({
+    name: "locked",
+    lock: "l",
+    retry: 1,
+    run: (_args, { attempt }) => (attempt === 1 ? Promise.reject(new Error()) : 1),
+  });
+  const app = createApp({ connector: { ...connector, pool: { query } }, tasks: [plain, locked], logger: silentLogger });
+  await app.batchDefer(plain, [{}, {}]);
+  await app.createWorker({ ...FAST, wait: false }).run();
+  await app.batchDefer(locked, [{}, {}, {}]);
+  await app.defer(plain, {}, { scheduleIn: { milliseconds: 1 } });
+  await app.createWorker({ ...FAST, wait: false, concurrency: 2 }).run();
+}
+
+/** Fills the table and leaves its statistics as they are after a bulk load, or makes them current. */
+async function fill(rows: string, analysed: boolean): Promise<void> {
+  await pool.query("truncate procrastinate_jobs");
+  await pool.query(`alter table procrastinate_jobs set (autovacuum_enabled = ${analysed})`);
+  await pool.query(`insert into procrastinate_jobs (queue_name, task_name, priority, lock, status, ready, wake_at, scheduled_at, finished_at, lease, worker_id)
+    select 'q' || n % 3, 'plain', n % 5, ${rows} from generate_series(1, ${BACKLOG}) n`);
+  if (analysed) await pool.query("vacuum analyze procrastinate_jobs");
+}
+
+const LOADS = {
+  "pending jobs": "null, 'todo', true, null, null, null, 0, null",
+  "finished jobs": "null, 'succeeded', false, null, null, now(), 1, 1",
+  "scheduled jobs": "null, 'todo', false, now() + n * interval '1 s', now() + n * interval '1 s', null, 0, null",
+  "jobs waiting for one lock": "'one', 'todo', false, null, null, null, 0, null",
+  "ready jobs over 1,000 locks": "'lock ' || n % 1000, 'todo', true, null, null, null, 0, null",
+};
+
+interface PlanNode {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** The nodes of a plan that read or sorted more rows than a batch has. */
+function costlyNodes(node: PlanNode): string[] {
+  const rows = (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"];
+  const own = rows > FEW ? [`${node["Node Type"]} ${node["Relation Name"] ?? ""}: ${rows} rows`] : [];
+  return [...own, ...(node.Plans ?? []).flatMap(costlyNodes)];
+}
+
+/** Explains a statement as a driver would run it: planned for its values, or with a generic plan. */
+async function explain(name: string, values: readonly SqlValue[], generic: boolean): Promise<PlanNode> {
+  const found = sent.get(name);
+  if (!found) throw new Error(`The worker did not send ${name}; it sent ${[...sent.keys()].join(", ")}.`);
+  const client = await pool.connect();
+  try {
+    await client.query("begin");
+    await client.query(`set local plan_cache_mode = ${generic ? "force_generic_plan" : "force_custom_plan"}`);
+    await client.query(`prepare hot as ${found.statement.text}`);
+    const literals = values.map((value) => (typeof value === "string" ? client.escapeLiteral(value) : String(value)));
+    const { rows } = await client.query(
+      `explain (analyze, format json) execute hot${literals.length ? `(${literals.join(", ")})` : ""}`,
+    );
+    return rows[0]["QUERY PLAN"][0].Plan;
+  } finally {
+    await client.query("rollback");
+    await client.query("deallocate all");
+    client.release();
+  }
+}
+
+const QUEUES = "{q0,q1,q2}";
+const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
+  fetch_jobs: [QUEUES, 64, 64, "1"],
+  fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10],
+  finish_jobs: ["{1,2,3}", "{1,1,1}", 3, "1"],
+  promote_locks: ['{"one","lock 1","lock 2"}'],
+  wake_jobs: [100],
+  list_ready_queues: [64, ""],
+};
+
+describe.each(Object.entries(LOADS))("before %s", (_load, rows) => {
+  test.each([
+    ["without statistics", false],
+    ["with statistics", true],
+  ])(
+    "no hot statement reads or sorts the backlog, %s, with generic and custom plans",
+    async (_statistics, analysed) => {
+      await fill(rows, analysed);
+      const costly: string[] = [];
+      for (const [name, values] of Object.entries(HOT)) {
+        for (const generic of [false, true]) {
+          const nodes = costlyNodes(await explain(name, values, generic));
+          costly.push(...nodes.map((node) => `${name}, ${generic ? "generic" : "custom"}: ${node}`));
+        }
+      }
+      expect(costly).toEqual([]);
+    },
+  );
+});
