@@ -107,15 +107,18 @@ export async function play(queue: TestQueue, { jobs, workers, troubles }: Scenar
     const scheduleIn = delayMs === 0 ? {} : { scheduleIn: { milliseconds: delayMs } };
     await app.defer(task, { n }, { lock, priority, queue: name, ...scheduleIn });
   }
-  const start = (options: Scenario["workers"][number]) => {
+  // A worker whose connections are ended while it starts does not start; one that runs survives it.
+  const start = async (options: Scenario["workers"][number]) => {
     const started = app.createWorker({ ...FAST, ...options });
-    return { options, started, done: started.run() };
+    const isRunning = new Promise((resolve) => started.on("start_worker", resolve));
+    await Promise.race([isRunning, started.run()]);
+    return { options, started };
   };
-  const running = workers.map(start);
+  const running = await Promise.all(workers.map(start));
   for (const { after, what } of troubles.toSorted((a, b) => a.after - b.after)) {
     await until(async () => witness.runs.length >= after || (await isOver(queue)));
     const first = what === "stop" ? running.shift() : undefined;
-    if (first) running.push(start(first.options));
+    if (first) running.push(await start(first.options));
     if (first) await first.started.stop();
     else await queue.pool.query(DISCONNECT).catch(() => undefined);
   }

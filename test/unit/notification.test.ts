@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Notification, parseNotification } from "../../src/worker/listener.ts";
+import { anyText, storableText } from "../support/any-text.ts";
 
 describe("a notification", () => {
   test.each<[string, Notification]>([
@@ -39,7 +40,7 @@ describe("a notification", () => {
     const field = fc.oneof(fc.jsonValue(), fc.string(), fc.double());
     const ours = fc.record({ queue: field, delayMs: field, abort: field }, { requiredKeys: [] });
     const payloads = fc.oneof(
-      fc.string({ unit: "binary" }),
+      anyText(),
       fc.json(),
       ours.map((value) => JSON.stringify(value)),
     );
@@ -56,7 +57,7 @@ describe("a notification", () => {
   });
 
   test("comes back from the JSON that Postgres makes of it", () => {
-    const names = fc.string({ unit: "grapheme", maxLength: 128 });
+    const names = storableText({ maxLength: 128 });
     fc.assert(
       fc.property(names, fc.double({ noNaN: true, noDefaultInfinity: true }), (queue, delayMs) => {
         const parsed = parseNotification(JSON.stringify({ queue, delayMs }));
