@@ -22,9 +22,11 @@ export type Driver = (typeof drivers)[number];
 /** What all contenders need of a drizzle transaction, whatever its driver. */
 export interface BusinessTx {
   execute(query: SQL): PromiseLike<unknown>;
+  rollback(): never;
 }
 
-export interface BusinessDb extends BusinessTx {
+export interface BusinessDb {
+  execute(query: SQL): PromiseLike<unknown>;
   transaction<T>(work: (tx: BusinessTx) => Promise<T>): Promise<T>;
 }
 

@@ -62,10 +62,14 @@ export class DeferBatcher {
       );
       for (const [index, pending] of batch.entries()) pending.resolve(ids[index]);
     } catch (error) {
-      // Nothing was written. If the data of one job was refused, the others shall not suffer for it.
-      const divisible = batch.length > 1 && error instanceof DatabaseError && error.isDataProblem;
-      if (divisible) for (const pending of batch) await this.#insert([pending]);
-      else for (const pending of batch) pending.reject(error);
+      // Nothing was written. If the data of one job was refused, the others shall not suffer for it: halves find it.
+      if (batch.length > 1 && error instanceof DatabaseError && error.isDataProblem) {
+        const middle = batch.length >> 1;
+        await this.#insert(batch.slice(0, middle));
+        await this.#insert(batch.slice(middle));
+      } else {
+        for (const pending of batch) pending.reject(error);
+      }
     }
   }
 }

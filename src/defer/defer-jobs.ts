@@ -57,7 +57,7 @@ export class JobDeferrer<Tx> {
         "is for defer: batchDefer writes all jobs or none.",
       );
     }
-    const jobs = await Promise.all(argsList.map((args) => this.#newJob(task, args, options as DeferOptions)));
+    const jobs = await Promise.all(Array.from(argsList, (args) => this.#newJob(task, args, options as DeferOptions)));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
     if (twice !== undefined) throw new AlreadyEnqueuedError(twice);

@@ -65,6 +65,7 @@ describe("a batch is written whole or not at all", () => {
     await expect(app.batchDefer(positive, [{ n: 1 }, { n: -1 }, { n: 2 }])).rejects.toMatchObject({ path: "args.n" });
     await expect(app.batchDefer(task, [{ n: 1 }, { n: Number.NaN }])).rejects.toMatchObject({ code: "invalid_args" });
     await expect(app.batchDefer(task, [{ n: 1 }, undefined as never])).rejects.toMatchObject({ path: "args" });
+    await expect(app.batchDefer(task, new Array(2))).rejects.toMatchObject({ code: "invalid_args", path: "args" });
     expect(queue.sent).toEqual([]);
     expect(await queue.jobs()).toEqual([]);
   });

@@ -118,13 +118,22 @@ describe("where something is wrong with one of them", () => {
 
   test("the database refuses that one alone, with its own error", async () => {
     const app = queue.app([task]);
-    const settled = await Promise.allSettled(range(20, (n) => app.defer(task, { n })));
+    const settled = await Promise.allSettled(range(500, (n) => app.defer(task, { n })));
     const refused = settled.flatMap((outcome, n) => (outcome.status === "rejected" ? [[n, outcome.reason]] : []));
     expect(refused).toMatchObject([[7, { code: "database", sqlState: "23514", constraint: "no_seven" }]]);
     const stored = await numbers();
     const ids = settled.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : 0n));
-    expect(ids.map((id) => stored.get(id))).toEqual(range(20, (n) => (n === 7 ? undefined : n)));
-    expect(stored.size).toBe(19);
+    expect(ids.map((id) => stored.get(id))).toEqual(range(500, (n) => (n === 7 ? undefined : n)));
+    expect(stored.size).toBe(499);
+    expect(queue.sent.length).toBeLessThan(25);
+  });
+
+  test("the database refuses each of several", async () => {
+    const app = queue.app([task]);
+    const settled = await Promise.allSettled(range(9, (n) => app.defer(task, { n: n % 3 === 0 ? 7 : n })));
+    const statuses = settled.map(({ status }) => status === "fulfilled");
+    expect(statuses).toEqual(range(9, (n) => n % 3 !== 0 && n !== 7));
+    expect((await queue.jobs()).map((job) => job.args["n"])).toEqual([1, 2, 4, 5, 8]);
   });
 
   test("arguments that are refused never reach the others", async () => {

@@ -207,6 +207,18 @@ test("a scheduled job starts at its time, although the worker sleeps for much lo
   expect(started[0]).toBeLessThan(at + 1500);
 });
 
+test.each([
+  ["all of them", undefined],
+  ["one in two of them", upTo(100).map((n) => `q${n * 2}`)],
+])("jobs in 200 queues are reached by a worker for %s", async (_which, queues) => {
+  const ran = new Set<string>();
+  const task = defineTask({ name: "t", run: (_args, { job }) => ran.add(job.queue) });
+  const app = queue.app([task]);
+  await Promise.all(upTo(200).map((n) => app.defer(task, {}, { queue: `q${n}` })));
+  await runDueJobs(app, { ...FAST, concurrency: 5, ...(queues && { queues }) });
+  expect([...ran].sort()).toEqual([...(queues ?? upTo(200).map((n) => `q${n}`))].sort());
+});
+
 test("a queue that is new gets its jobs run by a worker for all queues", async () => {
   const ran: string[] = [];
   const task = defineTask({ name: "t", run: ({ name }: { name: string }) => ran.push(name) });

@@ -69,8 +69,12 @@ describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
     let migrated: TestDatabase;
     let pushed: TestDatabase;
 
-    const kit = (command: string, database: TestDatabase) =>
-      app.run("drizzle-kit/bin.cjs", [command], { DATABASE_URL: database.url });
+    /** Gives what drizzle-kit prints, which is all that tells of a failure. */
+    const kit = async (command: string, database: TestDatabase): Promise<string> => {
+      const { code, output } = await app.run("drizzle-kit/bin.cjs", [command], { DATABASE_URL: database.url });
+      expect(code, output).toBe(0);
+      return output;
+    };
     const countOf = async (database: TestDatabase) =>
       (await runSql<{ count: string }>(database.url, `select count(*) from ${jobs}`))[0]?.count;
 
@@ -92,27 +96,26 @@ describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
     });
 
     test("generates one migration with the app's tables and ours, which migrates, and nothing after it", async () => {
-      expect(await kit("generate", migrated)).toMatchObject({ code: 0 });
+      await kit("generate", migrated);
       const before = migrationFiles(app);
       expect(before).toHaveLength(1);
       expect(before[0]?.sql).toMatch(/CREATE TABLE "users"/);
-      expect(await kit("migrate", migrated)).toMatchObject({ code: 0 });
+      await kit("migrate", migrated);
       expect(await countOf(migrated)).toBe("0");
-      expect((await kit("generate", migrated)).output).toMatch(/No schema changes/);
+      expect(await kit("generate", migrated)).toMatch(/No schema changes/);
       expect(migrationFiles(app)).toEqual(before);
     });
 
     test("pushes to the migrated database without a change and without losing a job", async () => {
       await runSql(migrated.url, `insert into ${jobs} (task_name) values ('kept')`);
-      const { code, output } = await kit("push", migrated);
-      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringMatching(/No changes detected/) });
+      expect(await kit("push", migrated)).toMatch(/No changes detected/);
       expect(await countOf(migrated)).toBe("1");
     });
 
     test("pushes all tables to an empty database, and nothing after that", async () => {
-      expect(await kit("push", pushed)).toMatchObject({ code: 0 });
+      await kit("push", pushed);
       expect(await countOf(pushed)).toBe("0");
-      expect((await kit("push", pushed)).output).toMatch(/No changes detected/);
+      expect(await kit("push", pushed)).toMatch(/No changes detected/);
     });
 
     test("runs a job on these tables, which the app joins with its own", async () => {

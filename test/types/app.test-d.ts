@@ -106,6 +106,7 @@ export async function options(): Promise<void> {
 
 export async function whatDefers(deferrer: Deferrer<OrmTransaction>, given: Task<{ n: number }>): Promise<void> {
   await deferrer.defer(given, { n: 1 }, { tx });
+  await app.defer(app.getTask("sample"), { n: 1 }, { tx });
   const any: Deferrer<OrmTransaction> = app;
   await any.batchDefer(given, [{ n: 1 }]);
   // @ts-expect-error a name is no task
