@@ -7,7 +7,7 @@ import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
-import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer } from "./task/deferrer.ts";
+import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer, Schedule } from "./task/deferrer.ts";
 import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
@@ -66,6 +66,12 @@ export interface App<Tx> extends Deferrer<Tx> {
   getTask(name: string): Task<object>;
 }
 
+/** A time that is given in one way overrides one that was bound in the other. */
+function override<Options extends Schedule>(bound: Options, given: Options | undefined): Options {
+  const isTimed = given?.scheduleAt !== undefined || given?.scheduleIn !== undefined;
+  return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
+}
+
 const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes"];
 const MAX_ARGS_BYTES = 268_435_456;
 
@@ -89,15 +95,15 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const jobs = new JobDeferrer<Tx>({ connector, tables, logger, maxArgsBytes });
   const deferrer: Deferrer<Tx> = {
-    defer: (task, ...[args, given]) => jobs.defer(task, args ?? {}, given ?? {}),
+    defer: (task, ...[args = {}, given = {}]) => jobs.defer(task, args, given),
     batchDefer: (task, argsList, given) => jobs.batchDefer(task, argsList, given ?? {}),
   };
   const forWorkers = { connector, tables, tasks, deferrer, logger, clock: systemClock, random: systemRandom };
   return {
     ...deferrer,
     configure: (task, bound) => ({
-      defer: (...[args, given]) => jobs.defer(task, args ?? {}, { ...bound, ...given } as DeferOptions<Tx>),
-      batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, { ...bound, ...given } as BatchDeferOptions<Tx>),
+      defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
+      batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
     }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables)),

@@ -60,5 +60,10 @@ function label(job: Job): string {
 
 /** Whatever was thrown: errors, null, strings. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    // An object without a prototype, or one whose toString throws.
+    return typeof error;
+  }
 }

@@ -1,8 +1,9 @@
 import { type Command, Option } from "commander";
-import { AlreadyEnqueuedError, type DeferOptions, defineTask, InvalidOptionError, type Task } from "../index.ts";
+import { type DeferOptions, defineTask, InvalidOptionError, type Task } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { AnyApp } from "./load-app.ts";
 import { addFlag, addOption, flagOf, parseNumber, parseSeconds } from "./options.ts";
+import { hasCode } from "./print-error.ts";
 
 /** `procrastinate defer TASK [ARGS]`: writes a job and prints its id. */
 export function addDeferCommand(program: Command, context: CommandContext): void {
@@ -38,8 +39,8 @@ export function addDeferCommand(program: Command, context: CommandContext): void
     try {
       context.print(String(await app.defer(task, parsed as never, options)));
     } catch (error) {
-      if (!(isIgnored && error instanceof AlreadyEnqueuedError)) throw error;
-      context.printError(`Already enqueued: a job with the queueing lock "${error.queueingLock}" is waiting.`);
+      if (!isIgnored || !hasCode(error, "already_enqueued")) throw error;
+      context.printError("Already enqueued: a job with this queueing lock is waiting.");
     }
   });
 }

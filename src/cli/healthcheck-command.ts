@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { SchemaMismatchError } from "../errors.ts";
 import type { CommandContext } from "./command-context.ts";
+import { hasCode } from "./print-error.ts";
 
 /** `procrastinate healthcheck`: whether the app loads, the database answers and the tables fit. */
 export function addHealthcheckCommand(program: Command, context: CommandContext): void {
@@ -8,12 +8,12 @@ export function addHealthcheckCommand(program: Command, context: CommandContext)
   command.description("check the app, the database and the queue's tables");
   command.action(async () => {
     const app = await context.loadApp();
-    context.print(`App: OK (${app.taskNames.length} tasks)`);
+    context.print(`App: OK (${app.taskNames.length} ${app.taskNames.length === 1 ? "task" : "tasks"})`);
     try {
       await app.checkHealth();
     } catch (error) {
       // To say that the tables are wrong, the database must have answered.
-      if (error instanceof SchemaMismatchError) context.print("Database connection: OK");
+      if (hasCode(error, "schema_mismatch")) context.print("Database connection: OK");
       throw error;
     }
     context.print("Database connection: OK");

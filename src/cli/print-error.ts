@@ -1,19 +1,25 @@
 import { CommanderError } from "commander";
-import {
-  AppLoadError,
-  InvalidArgsError,
-  InvalidOptionError,
-  SchemaMismatchError,
-  TaskNotFoundError,
-} from "../errors.ts";
+import type { ErrorCode } from "../index.ts";
 import { EXIT } from "./exit-codes.ts";
 
-const USAGE_ERRORS = [AppLoadError, InvalidArgsError, InvalidOptionError, TaskNotFoundError];
+const USAGE_CODES: readonly unknown[] = [
+  "app_load",
+  "invalid_args",
+  "invalid_option",
+  "task_already_registered",
+  "task_not_found",
+  "task_not_runnable",
+] satisfies ErrorCode[];
+
+/** By code and not by class: the app may have loaded another copy of this package. */
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof SchemaMismatchError) return EXIT.schema;
-  return USAGE_ERRORS.some((type) => error instanceof type) ? EXIT.usage : EXIT.failure;
+  if (hasCode(error, "schema_mismatch")) return EXIT.schema;
+  return error instanceof Error && "code" in error && USAGE_CODES.includes(error.code) ? EXIT.usage : EXIT.failure;
 }
 
 /** The message of an error with those of its causes, each once, without the secrets of connection strings. */

@@ -1,6 +1,7 @@
 import type { SqlExecutor, SqlStatement, SqlValue } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
 import { InvalidOptionError, SchemaMismatchError } from "../errors.ts";
+import { checkKnownOptions } from "../option-checks.ts";
 
 /** Where the queue's tables are. */
 export interface TableOptions {
@@ -27,6 +28,7 @@ const LONGEST_SUFFIX = "periodic_defers_tick_idx";
 
 /** @throws InvalidOptionError when an identifier would be empty or longer than 63 bytes, or holds a NUL. */
 export function tableNames(options: TableOptions = {}): TableNames {
+  checkKnownOptions("tables", options, ["schema", "prefix"]);
   const prefix = options.prefix ?? "procrastinate_";
   checkIdentifier("prefix", prefix, `${prefix}${LONGEST_SUFFIX}`);
   if (options.schema !== undefined) checkIdentifier("schema", options.schema, options.schema);

@@ -2,6 +2,7 @@ import type { Random } from "../clock.ts";
 import { durationToMs } from "../duration.ts";
 import { type AbortReason, JobAbortedError, JobTimeoutError } from "../errors.ts";
 import type { Job } from "../job.ts";
+import { messageOf } from "../log-events.ts";
 import { checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { RetryDecision } from "../task/retry.ts";
 import type { AnyTask } from "../task/task.ts";
@@ -70,10 +71,8 @@ function retryOrFail({ job, task, random }: EndedRun, error: unknown): Outcome {
     const decision = task?.retry?.decide({ job, error, random });
     return decision ? { kind: "retry", error, retry: checkRetry(decision) } : { kind: "failed", error };
   } catch (strategyError) {
-    return {
-      kind: "failed",
-      error: new AggregateError([error, strategyError], `${String(error)}; its retry strategy threw too`),
-    };
+    const message = `${messageOf(error)}; its retry strategy threw too: ${messageOf(strategyError)}`;
+    return { kind: "failed", error: new AggregateError([error, strategyError], message, { cause: error }) };
   }
 }
 
@@ -86,6 +85,6 @@ function checkRetry(decision: RetryDecision): CheckedRetry {
     delayMs: Math.min(durationToMs(retryIn, "retryIn"), MAX_DELAY_MS),
     priority: priority === undefined ? undefined : checkPriority("priority", priority),
     queue: queue === undefined ? undefined : checkName("queue", queue),
-    lock: typeof lock === "string" ? checkLockKey("lock", lock) : lock,
+    lock: lock === undefined || lock === null ? lock : checkLockKey("lock", lock),
   };
 }

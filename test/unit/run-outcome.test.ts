@@ -144,6 +144,6 @@ describe("a retry", () => {
     };
     const { error } = decide({ retry: strategy }) as { error: AggregateError };
     expect(error.errors).toEqual([boom, bug]);
-    expect(error.message).toBe("Error: boom; its retry strategy threw too");
+    expect(error.message).toBe("boom; its retry strategy threw too: bug");
   });
 });

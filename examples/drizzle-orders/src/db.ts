@@ -9,6 +9,6 @@ export const pool = new Pool({ connectionString: env.DATABASE_URL, max: env.WORK
 // Without a listener a connection that is lost while idle would end the process. The pool opens a new one.
 pool.on("error", (error) => console.error(`A database connection was lost: ${error.message}`));
 
-export const db = drizzle(pool, { schema });
+export const db = drizzle({ client: pool, schema });
 
 export type Tx = Parameters<Parameters<typeof db.transaction>[0]>[0];
