@@ -3,10 +3,12 @@ import { notifyIdle, queueingKeyAgain } from "./job-row.ts";
 import { numberArray, type QueueSql, statement, type TableNames } from "./statement.ts";
 
 /**
+ * The rows that the workers in the relation `dead` hold.
+ *
  * No index has worker_id, which every claim changes. A running job is in the fetch index for its first seconds, at the
  * far end of the wake index after that, and in the lock index if a lock's head took it along.
  */
-function runningJobs(t: TableNames): string {
+export function runningJobs(t: TableNames): string {
   const mine = "j.status = 'doing' and j.worker_id = any(array(select id from dead))";
   return `
   select j.ctid as tid, j.worker_id from ${t.jobs} j where j.ready and ${mine}

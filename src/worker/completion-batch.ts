@@ -9,6 +9,8 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Outcomes that are written together, by what has to be written. */
 export interface CompletionBatch {
+  /** All jobs of the batch. */
+  readonly jobs: Job[];
   readonly succeeded: Job[];
   readonly ended: (EndedJob & { readonly job: Job })[];
   readonly retried: (RetriedJob & { readonly job: Job })[];
@@ -21,7 +23,7 @@ export interface CompletionBatch {
 }
 
 export function emptyBatch(): CompletionBatch {
-  const lists = { succeeded: [], ended: [], retried: [], released: [] };
+  const lists = { jobs: [], succeeded: [], ended: [], retried: [], released: [] };
   return { ...lists, lockKeepers: [], locks: new Set(), size: 0 };
 }
 

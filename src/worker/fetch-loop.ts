@@ -1,5 +1,6 @@
 import { Loop, type Service } from "../service.ts";
 import { wakeJobs } from "../sql/wake-jobs.ts";
+import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { JobFetcher } from "./job-fetcher.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
@@ -24,6 +25,7 @@ export interface FetchLoopParts {
   readonly gauge: PrefetchGauge;
   readonly queues: QueueList;
   readonly presence: WorkerPresence;
+  readonly reconciler: ClaimReconciler;
   /** Whether notifications arrive. */
   readonly isListening: () => boolean;
   /** No job can run now, none runs, and all outcomes are written. Called where the worker shall not wait. */
@@ -49,7 +51,11 @@ export class FetchLoop implements Service {
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
     const { clock, health } = parts.runtime;
-    this.#loop = new Loop({ clock, step: () => this.#step(), onError: (error) => health.failed(error) });
+    const onError = (error: unknown): number => {
+      parts.reconciler.doubt();
+      return health.failed(error);
+    };
+    this.#loop = new Loop({ clock, step: () => this.#step(), onError });
     this.#wakeTimer = new WakeTimer(clock, () => this.#loop.wake());
   }
 
@@ -90,6 +96,7 @@ export class FetchLoop implements Service {
 
   async #step(): Promise<number> {
     const { runtime, dispatcher, fetcher, queues } = this.#parts;
+    await this.#parts.reconciler.reconcile();
     if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
     const limit = this.#limit();
     if (limit === 0) return this.#sleepBusy();

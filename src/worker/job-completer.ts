@@ -8,6 +8,8 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 export interface CompleterCallbacks {
   /** The next jobs of some locks may run. */
   onPromoted(): void;
+  /** Jobs wait for another run, the first of them for so long. */
+  onRetried(delayMs: number): void;
   /** A batch is written. */
   onWritten(): void;
 }
@@ -24,6 +26,8 @@ export class JobCompleter {
   #pending: CompletionBatch = emptyBatch();
   #flushing: Promise<void> | undefined;
   readonly #promoting = new Set<Promise<void>>();
+  /** Jobs whose outcome is not written yet. */
+  readonly #unwritten = new Set<bigint>();
 
   constructor(runtime: WorkerRuntime, callbacks: CompleterCallbacks) {
     this.#runtime = runtime;
@@ -42,6 +46,8 @@ export class JobCompleter {
    */
   add(job: Job, outcome: Outcome, releasesLock: boolean): void {
     const pending = this.#pending;
+    this.#unwritten.add(job.id);
+    pending.jobs.push(job);
     switch (outcome.kind) {
       case "succeeded":
         pending.succeeded.push(job);
@@ -66,6 +72,7 @@ export class JobCompleter {
         pending.released.push(job);
         break;
       case "completed":
+      case "undecided":
       case "lost":
         break;
       default:
@@ -79,11 +86,18 @@ export class JobCompleter {
   /** Gives jobs back that were claimed and not run. `keeper` runs on under their lock. */
   release(jobs: readonly Job[], keeper?: bigint): void {
     if (jobs.length === 0) return;
+    for (const job of jobs) this.#unwritten.add(job.id);
+    this.#pending.jobs.push(...jobs);
     this.#pending.released.push(...jobs);
     this.#pending.size += jobs.length;
     if (keeper !== undefined) this.#pending.lockKeepers.push(keeper);
     else for (const job of jobs) if (job.lock !== null) this.#pending.locks.add(job.lock);
     this.#flush();
+  }
+
+  /** Whether the outcome of the job is still to be written. */
+  holds(id: bigint): boolean {
+    return this.#unwritten.has(id);
   }
 
   /** Resolves when all that was added is written. */
@@ -131,12 +145,16 @@ export class JobCompleter {
         const lost = await writeBatch(batch, this.#runtime);
         for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
         this.promote([...batch.locks]);
+        // No notification tells this worker of its own retries while it does not say that it is idle.
+        if (batch.retried.length > 0)
+          this.#callbacks.onRetried(Math.min(...batch.retried.map(({ delayMs }) => delayMs)));
       } catch (error) {
         this.#runtime.logger.error(
           { action: "completion_lost", error, jobs: batch.size },
           "What became of some jobs could not be written: they are left to the rescue",
         );
       }
+      for (const job of batch.jobs) this.#unwritten.delete(job.id);
       this.#callbacks.onWritten();
     }
   }

@@ -30,7 +30,7 @@ export class JobDispatcher {
   #buffered = 0;
   #ended = 0;
   #stopped = false;
-  #onIdle: (() => void) | undefined;
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -52,6 +52,14 @@ export class JobDispatcher {
   /** How many jobs ended since the start. */
   get ended(): number {
     return this.#ended;
+  }
+
+  /** Whether the job waits or runs here. */
+  holds(id: bigint): boolean {
+    const has = (lane: Lane): boolean => lane.jobs.some((job) => job.id === id);
+    if (this.#waiting.some(has)) return true;
+    for (const [lane, current] of this.#active) if (current.job.id === id || has(lane)) return true;
+    return false;
   }
 
   /** Takes claimed jobs, in the order in which they should run. */
@@ -115,9 +123,7 @@ export class JobDispatcher {
   /** Resolves when no job runs any more. */
   async drained(): Promise<void> {
     if (this.#active.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Gives back what follows in a lane. `keeper` runs on under its lock. */
@@ -140,7 +146,7 @@ export class JobDispatcher {
       completer.add(job, outcome, lane.jobs.length === 0);
     }
     this.#active.delete(lane);
-    if (this.#active.size === 0) this.#onIdle?.();
+    if (this.#active.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     this.dispatch();
     this.#parts.onCapacity();
   }

@@ -14,16 +14,28 @@ const ABANDONED = new Error("The handler ignored its aborted signal");
 /** Runs the handlers of jobs and decides what becomes of these; writes nothing about it. */
 export class JobExecutor {
   readonly #runtime: WorkerRuntime;
+  readonly #onLateEnd: () => void;
   readonly #running = new Set<RunningJob>();
   readonly #abandoned = new Set<bigint>();
   #suspects: Promise<unknown> = Promise.resolve();
+  #isStopping = false;
+  readonly #onIdle: (() => void)[] = [];
 
-  constructor(runtime: WorkerRuntime) {
+  /** @param onLateEnd A handler that was given up has ended after all. */
+  constructor(runtime: WorkerRuntime, onLateEnd: () => void) {
     this.#runtime = runtime;
+    this.#onLateEnd = onLateEnd;
   }
 
+  /** Whose handlers are running. */
   get running(): ReadonlySet<RunningJob> {
     return this.#running;
+  }
+
+  /** Starts no handler any more: jobs that wait for their turn are interrupted. Resolves when none is running. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Jobs whose handler may still be running although the worker gave it up. */
@@ -44,8 +56,10 @@ export class JobExecutor {
   async #executeSuspect(job: Job): Promise<Outcome> {
     const run = async (): Promise<Outcome> => {
       const { health, sql, identity } = this.#runtime;
-      const { lost } = await health.insist(() => checkRunningJobs(sql, identity.id, [job]));
-      return lost.length > 0 ? { kind: "lost" } : this.#execute(job);
+      // Without its mark it must not run; at the end of a shutdown it is left to the rescue.
+      const checked = await health.insist(() => checkRunningJobs(sql, identity.id, [job])).catch(() => undefined);
+      if (this.#isStopping || !checked) return { kind: "interrupted" };
+      return checked.lost.length > 0 ? { kind: "lost" } : this.#execute(job);
     };
     if (job.rescues < 2) return run();
     const turn = this.#suspects.then(run);
@@ -60,10 +74,13 @@ export class JobExecutor {
     if (events.has("start_job")) events.emit("start_job", { job });
     this.#running.add(running);
     let end = await this.#runHandler(task, running);
+    this.#running.delete(running);
+    if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    // Its row is locked by that transaction: writing to it would wait for as long as the handler hangs.
+    if (running.completed && "threw" in end && end.threw === ABANDONED) return { kind: "undecided" };
     const completed = running.completed && (await this.#isCompletionCommitted(running));
     // It said that it was done and its transaction did not commit: its writes are gone, so it was not.
     if (running.completed && !completed && "returned" in end) end = { threw: new CompletionRolledBackError(job.id) };
-    this.#running.delete(running);
     if (!task) {
       events.emit("task_not_found", { job });
       return { kind: "failed", error: (end as { threw: unknown }).threw };
@@ -103,7 +120,7 @@ export class JobExecutor {
       const settle = (end: RunEnd): void => {
         stopTimeout?.();
         stopAbandon?.();
-        this.#abandoned.delete(running.job.id);
+        if (this.#abandoned.delete(running.job.id)) this.#onLateEnd();
         resolve(end);
       };
       running.onAbort(() => {

@@ -1,9 +1,9 @@
 import type { Random } from "../clock.ts";
 import { durationToMs } from "../duration.ts";
-import { type AbortReason, JobAbortedError, JobTimeoutError } from "../errors.ts";
+import { type AbortReason, InvalidOptionError, JobAbortedError, JobTimeoutError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { messageOf } from "../log-events.ts";
-import { checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { RetryDecision } from "../task/retry.ts";
 import type { AnyTask } from "../task/task.ts";
 
@@ -20,6 +20,8 @@ export type Outcome =
   | { readonly kind: "retry"; readonly error: unknown; readonly retry: CheckedRetry }
   /** Interrupted, not failed: the job waits again as if it had not run. */
   | { readonly kind: "interrupted" }
+  /** The handler was given up inside the transaction that completes the job: what that does is not known yet. */
+  | { readonly kind: "undecided" }
   /** Somebody else has the job. */
   | { readonly kind: "lost" };
 
@@ -80,6 +82,8 @@ function retryOrFail({ job, task, random }: EndedRun, error: unknown): Outcome {
 const MAX_DELAY_MS = 100 * 365 * 86_400_000;
 
 function checkRetry(decision: RetryDecision): CheckedRetry {
+  if ("then" in decision) throw new InvalidOptionError("retry", decision, "was decided by a promise: decide at once.");
+  checkKnownOptions("retry", decision, ["retryIn", "priority", "queue", "lock"]);
   const { retryIn = {}, priority, queue, lock } = decision;
   return {
     delayMs: Math.min(durationToMs(retryIn, "retryIn"), MAX_DELAY_MS),

@@ -1,3 +1,4 @@
+import { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchLoop } from "./fetch-loop.ts";
 import { JobCompleter } from "./job-completer.ts";
 import { JobDispatcher } from "./job-dispatcher.ts";
@@ -24,6 +25,7 @@ export class WorkerParts {
   readonly #completer: JobCompleter;
   readonly #dispatcher: JobDispatcher;
   readonly #presence: WorkerPresence;
+  readonly #reconciler: ClaimReconciler;
   readonly #fetchLoop: FetchLoop;
   readonly #listener: Listener;
   readonly #watcher: JobWatcher;
@@ -37,8 +39,15 @@ export class WorkerParts {
     this.#onEmpty = onEmpty;
     const gauge = new PrefetchGauge(runtime.clock, runtime.options.maxPrefetch);
     const wake = (): void => this.#fetchLoop.wake();
-    this.#executor = new JobExecutor(runtime);
-    this.#completer = new JobCompleter(runtime, { onPromoted: wake, onWritten: () => this.#dispatcher.dispatch() });
+    this.#executor = new JobExecutor(runtime, () => {
+      this.#reconciler.doubt();
+      wake();
+    });
+    this.#completer = new JobCompleter(runtime, {
+      onPromoted: wake,
+      onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
+      onWritten: () => this.#dispatcher.dispatch(),
+    });
     const onCapacity = (): void => this.#fetchLoop.refill();
     this.#dispatcher = new JobDispatcher({
       runtime,
@@ -48,8 +57,11 @@ export class WorkerParts {
       onCapacity,
     });
     this.#presence = new WorkerPresence(runtime);
+    const isKnown = ({ id }: { readonly id: bigint }): boolean =>
+      this.#dispatcher.holds(id) || this.#completer.holds(id);
+    this.#reconciler = new ClaimReconciler(runtime, isKnown, wake);
     this.#fetchLoop = new FetchLoop({
-      ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence },
+      ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
       queues: new QueueList(runtime.options.queues, runtime.sql, runtime.clock),
       isListening: () => this.#listener.isListening,
@@ -76,22 +88,36 @@ export class WorkerParts {
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
   async stop(): Promise<readonly bigint[]> {
     const { health, clock, options } = this.#runtime;
+    const timers = [
+      clock.timer(options.shutdownGraceMs, () => {
+        for (const running of this.#executor.running) running.abort("shutdown");
+      }),
+    ];
     this.#dispatcher.stop();
+    const handlersEnded = this.#executor.stop();
+    handlersEnded.then(
+      () => timers.push(clock.timer(WRITE_GRACE_MS, () => health.giveUp())),
+      () => undefined,
+    );
     await this.#fetchLoop.stop();
-    const cancelAbort = clock.timer(options.shutdownGraceMs, () => {
-      for (const running of this.#executor.running) running.abort("shutdown");
-    });
     await this.#dispatcher.drained();
-    cancelAbort();
-    const cancelGiveUp = clock.timer(WRITE_GRACE_MS, () => health.giveUp());
     await this.#completer.drain();
     for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
       await service.stop();
     await this.#completer.drain();
-    cancelGiveUp();
-    // What could not be written is found by the row of its worker.
-    if (!health.isLost) await this.#presence.unregister().catch(() => undefined);
+    await this.#leave();
+    for (const cancel of timers) cancel();
     return [...this.#executor.abandoned];
+  }
+
+  /** Takes the worker's row away, once nothing is left that is found by it. */
+  async #leave(): Promise<void> {
+    // A transaction of a handler that was given up may still roll back: its job is then found by the worker's row.
+    if (this.#runtime.health.isLost || this.#executor.abandoned.size > 0) return;
+    await this.#reconciler
+      .reconcile()
+      .then(() => this.#presence.unregister())
+      .catch(() => undefined);
   }
 
   /** Handlers that hold all connections keep the heartbeat from being written: the living worker is taken for dead. */

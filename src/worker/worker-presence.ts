@@ -53,7 +53,13 @@ export class WorkerPresence implements Service {
   async setIdle(idle: boolean): Promise<void> {
     if (this.#idle === idle) return;
     this.#idle = idle;
-    await this.#beat();
+    try {
+      await this.#beat();
+    } catch (error) {
+      // Nobody knows, so it is not so; the loop says it again.
+      this.#idle = !idle;
+      throw error;
+    }
   }
 
   /** One after the other, each with the state of that moment, so that an older one never overwrites a newer one. */

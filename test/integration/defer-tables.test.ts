@@ -174,7 +174,7 @@ describe("a database that is gone", () => {
         await queue.app([task]).defer(task, { n: 1 }, { tx });
         await runSql(
           queue.url,
-          "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'",
+          "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction' and datname = current_database()",
         );
         await queue.app([task]).defer(task, { n: 2 }, { tx });
       });

@@ -1,0 +1,88 @@
+import type { PoolClient } from "pg";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Connector } from "../../src/connector.ts";
+import { DatabaseError } from "../../src/database-error.ts";
+import { createApp, defineTask, silentLogger } from "../../src/index.ts";
+import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { until } from "../support/until.ts";
+import { startWorker } from "../support/worker-run.ts";
+
+let queue: TestQueue;
+beforeAll(async () => {
+  queue = await openTestQueue();
+});
+beforeEach(() => queue.clear());
+afterAll(() => queue.close());
+
+/** Loses the connection at some calls of one statement: before Postgres gets it, or after it was committed there. */
+function losing(
+  name: string,
+  when: "before" | "after",
+  calls: readonly number[],
+): Connector<PoolClient> & { lost(): number } {
+  let seen = 0;
+  let lost = 0;
+  return {
+    ...queue.connector,
+    lost: () => lost,
+    pool: {
+      async query(statement, values) {
+        const isLost = statement.name === name && calls.includes(++seen);
+        if (!isLost) return queue.connector.pool.query(statement, values);
+        lost++;
+        if (when === "after") await queue.connector.pool.query(statement, values);
+        throw new DatabaseError(name, new Error("Connection terminated unexpectedly"));
+      },
+    },
+  };
+}
+
+const STATEMENTS = [
+  "fetch_jobs",
+  "fetch_locked_jobs",
+  "finish_jobs",
+  "end_jobs",
+  "retry_jobs",
+  "release_jobs",
+  "promote_locks",
+  "wake_jobs",
+  "list_ready_queues",
+  "beat_worker",
+];
+
+test.each(STATEMENTS.flatMap((name) => (["before", "after"] as const).map((when) => [name, when] as const)))(
+  "when the connection is lost with %s, %s it was executed, every job ends nevertheless",
+  async (name, when) => {
+    const runs = new Map<number, number>();
+    const task = defineTask({
+      name: "t",
+      retry: 1,
+      run: async ({ n, fail }: { n: number; fail: number }) => {
+        const run = (runs.get(n) ?? 0) + 1;
+        runs.set(n, run);
+        if (run <= fail) throw new Error("as told");
+      },
+    });
+    const connector = losing(name, when, [1, 3]);
+    const app = createApp({ connector, tasks: [task], logger: silentLogger });
+    const jobs = Array.from({ length: 30 }, (_, n) => ({ n, fail: n % 10 === 9 ? 2 : n % 7 === 0 ? 1 : 0 }));
+    await app.batchDefer(task, jobs.slice(0, 10));
+    await app.batchDefer(task, jobs.slice(10, 20), { lock: "l" });
+    await app.batchDefer(task, jobs.slice(20), { scheduleIn: { milliseconds: 30 } });
+    await using _worker = startWorker(app, { concurrency: 3 });
+    await until(
+      async () => {
+        const stored = await queue.jobs();
+        expect(stored.map(({ status }) => status)).toEqual(
+          jobs.map(({ fail }) => (fail === 2 ? "failed" : "succeeded")),
+        );
+        return true;
+      },
+      { timeoutMs: 5000 },
+    );
+    expect([...runs.values()].reduce((a, b) => a + b)).toBe(
+      jobs.reduce((sum, { fail }) => sum + Math.min(fail, 1) + 1, 0),
+    );
+    if (name !== "release_jobs") expect(connector.lost()).toBeGreaterThan(0);
+  },
+);
