@@ -11,9 +11,9 @@ import { numberArray, type QueueSql, statement, type TableNames } from "./statem
 export function runningJobs(t: TableNames): string {
   const mine = "j.status = 'doing' and j.worker_id = any(array(select id from dead))";
   return `
-  select j.ctid as tid, j.worker_id from ${t.jobs} j where j.ready and ${mine}
-  union select j.ctid, j.worker_id from ${t.jobs} j where not j.ready and j.wake_at = 'infinity' and ${mine}
-  union select j.ctid, j.worker_id from ${t.jobs} j where j.lock is not null and j.finished_at is null and ${mine}`;
+  select j.ctid as tid, j.worker_id, j.lock from ${t.jobs} j where j.ready and ${mine}
+  union select j.ctid, j.worker_id, j.lock from ${t.jobs} j where not j.ready and j.wake_at = 'infinity' and ${mine}
+  union select j.ctid, j.worker_id, j.lock from ${t.jobs} j where j.lock is not null and j.finished_at is null and ${mine}`;
 }
 
 /**
@@ -24,7 +24,8 @@ export function runningJobs(t: TableNames): string {
  * a job that kills its process fails in the end, and its neighbours do not.
  *
  * A job that is locked (its worker's last transaction may still be open) is left for the next time, and so is the row
- * of its worker, by which it is found.
+ * of its worker, by which it is found. So are all others of its lock: their lock must not be freed while that
+ * transaction may still be at work.
  */
 const run = statement(
   "rescue_jobs",
@@ -39,15 +40,17 @@ with dead as materialized (
   from ${t.jobs} j, lateral (select case when j.rescues = 0 or j.wake_at = 'infinity' then 1 else 0 end as counted) c
   where j.ctid = any(array(select tid from running)) and j.status = 'doing'
   for no key update of j skip locked
+), held as materialized (
+  select r.lock from running r where r.lock is not null and r.tid not in (select tid from verdicts)
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, rescues = v.rescues,
          ready = true, wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from verdicts")}
-  from verdicts v where j.ctid = v.tid and v.status = 'todo'
+  from verdicts v where j.ctid = v.tid and v.status = 'todo' and (j.lock is null or j.lock not in (select lock from held))
   returning j.id, j.queue_name, 0 as delay_ms, j.lock
 ), ended as (
   update ${t.jobs} j set status = v.status::${t.jobStatus}, running_lock = null, rescues = v.rescues, ready = false,
          wake_at = null, finished_at = now()
-  from verdicts v where j.ctid = v.tid and v.status <> 'todo'
+  from verdicts v where j.ctid = v.tid and v.status <> 'todo' and (j.lock is null or j.lock not in (select lock from held))
   returning j.id, j.lock, j.status
 ), gone as (
   delete from ${t.workers} w where w.id in (select id from dead) and not exists (

@@ -35,45 +35,49 @@ export function emptyBatch(): CompletionBatch {
 export async function writeBatch(batch: CompletionBatch, runtime: WorkerRuntime): Promise<Job[]> {
   const { sql, health, options, identity } = runtime;
   const workerId = identity.id;
-  const finish = options.deleteJobs === "never" ? finishJobs : finishAndDeleteJobs;
-  const lost: Job[] = [];
-
-  if (batch.succeeded.length > 0) lost.push(...(await health.insist(() => finish(sql, workerId, batch.succeeded))));
-  if (batch.ended.length > 0) {
-    const gone =
-      options.deleteJobs === "always"
-        ? await health.insist(() => finishAndDeleteJobs(sql, workerId, batch.ended))
-        : await storable(batch.ended, (jobs) => health.insist(() => endJobs(sql, workerId, jobs)));
-    lost.push(...gone.map(({ job }) => job));
-  }
-  if (batch.retried.length > 0) {
-    const gone = await storable(batch.retried, (jobs) => health.insist(() => retryJobs(sql, workerId, jobs)));
-    lost.push(...gone.map(({ job }) => job));
-  }
+  const isDeleted = options.deleteJobs;
+  const finish = (jobs: readonly Job[]): Promise<Job[]> => health.insist(() => finishJobs(sql, workerId, jobs));
+  const end = (jobs: readonly Ended[]): Promise<Ended[]> => health.insist(() => endJobs(sql, workerId, jobs));
+  const retry = (jobs: readonly Retried[]): Promise<Retried[]> => health.insist(() => retryJobs(sql, workerId, jobs));
+  const remove = <Item extends Lease>(jobs: readonly Item[]): Promise<Item[]> =>
+    health.insist(() => finishAndDeleteJobs(sql, workerId, jobs));
+  // A job that another table refers to cannot be deleted; it is kept.
+  const lost =
+    isDeleted === "never" ? await write(batch.succeeded, finish) : await write(batch.succeeded, remove, finish);
+  const endPlainly = (jobs: readonly Ended[]): Promise<Ended[]> => end(jobs.map(withoutDetail));
+  const lostEnded =
+    isDeleted === "always" ? await write(batch.ended, remove, end) : await write(batch.ended, end, endPlainly);
+  const lostRetried = await write(batch.retried, retry, (jobs) => retry(jobs.map(withoutDetail)));
   if (batch.released.length > 0) {
     const request = { workerId, jobs: batch.released, lockKeepers: batch.lockKeepers };
     await health.insist(() => releaseJobs(sql, request));
   }
-  return lost;
+  return [...lost, ...lostEnded.map(({ job }) => job), ...lostRetried.map(({ job }) => job)];
+}
+
+type Ended = CompletionBatch["ended"][number];
+type Retried = CompletionBatch["retried"][number];
+
+function withoutDetail<Item extends object>(job: Item): Item {
+  return { ...job, detail: { message: "The error could not be stored" }, result: undefined };
 }
 
 /**
- * Writes jobs with details of theirs. Where Postgres refuses such a detail, each job is written alone, and the one
- * that is still refused without it: how a job ended must be recorded whatever its error says.
+ * Writes jobs and gives those that were lost. Where Postgres refuses something of one of them, they are halved until it
+ * is alone, and that one is written in another way: how a job ended must be recorded.
  */
-async function storable<Item extends Lease & { readonly detail?: unknown }>(
-  items: readonly Item[],
-  write: (items: readonly Item[]) => Promise<Item[]>,
+async function write<Item extends Lease>(
+  jobs: readonly Item[],
+  run: (jobs: readonly Item[]) => Promise<Item[]>,
+  otherwise?: (jobs: readonly Item[]) => Promise<Item[]>,
 ): Promise<Item[]> {
+  if (jobs.length === 0) return [];
   try {
-    return await write(items);
+    return await run(jobs);
   } catch (error) {
-    if (!(error instanceof DatabaseError && error.isDataProblem)) throw error;
-    const [only] = items;
-    if (items.length === 1 && only)
-      return write([{ ...only, detail: { message: "The error could not be stored" }, result: undefined }]);
-    const lost: Item[] = [];
-    for (const item of items) lost.push(...(await storable([item], write)));
-    return lost;
+    if (!otherwise || !(error instanceof DatabaseError && error.isDataProblem)) throw error;
+    if (jobs.length === 1) return otherwise(jobs);
+    const half = Math.ceil(jobs.length / 2);
+    return [...(await write(jobs.slice(0, half), run, otherwise)), ...(await write(jobs.slice(half), run, otherwise))];
   }
 }

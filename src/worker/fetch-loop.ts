@@ -15,6 +15,8 @@ const WAKE_LIMIT = 1000;
 const BUSY_AFTER_MS = 50;
 /** After going idle: a transaction that commits later saw nobody idle, so the first polls come soon, then ever later. */
 const FIRST_POLL_MS = 10;
+/** How soon to try again to wake a due job that another transaction has locked. */
+const BLOCKED_WAKE_MS = 100;
 const DEAF_POLLING_MS = 1000;
 const LISTENING_POLLING_MS = 5000;
 
@@ -47,6 +49,8 @@ export class FetchLoop implements Service {
   readonly #wakeTimer: WakeTimer;
   #workSince: number | undefined;
   #pollMs = FIRST_POLL_MS;
+  /** Nothing could be woken: what is due is locked by a transaction of somebody else. */
+  #isWakeBlocked = false;
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
@@ -103,7 +107,7 @@ export class FetchLoop implements Service {
     const { names, nextWakeMs } = await queues.current();
     const fetched = names.length === 0 ? { jobs: [], more: false, nextWakeMs } : await fetcher.fetch(names, limit);
     runtime.health.ok();
-    this.#wakeTimer.dueIn(fetched.nextWakeMs);
+    this.#wakeTimer.dueIn(this.#isWakeBlocked && fetched.nextWakeMs === 0 ? BLOCKED_WAKE_MS : fetched.nextWakeMs);
     if (fetched.jobs.length < limit && !fetched.more) queues.expire();
     // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
     if (fetched.jobs.length === 0 && !fetched.more)
@@ -117,6 +121,7 @@ export class FetchLoop implements Service {
     const { runtime, queues } = this.#parts;
     this.#wakeTimer.clear();
     const woken = await wakeJobs(runtime.sql, WAKE_LIMIT);
+    this.#isWakeBlocked = woken.woken === 0;
     for (const queue of woken.queues) queues.add(queue);
     this.#wakeTimer.dueIn(woken.woken === WAKE_LIMIT ? 0 : woken.nextWakeMs);
   }
@@ -146,9 +151,10 @@ export class FetchLoop implements Service {
   }
 
   async #sleepIdle(): Promise<number> {
-    const { runtime, presence, isListening, onEmpty } = this.#parts;
+    const { runtime, dispatcher, presence, isListening, onEmpty } = this.#parts;
     this.#workSince = undefined;
-    if (!runtime.options.wait) return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
+    // What still runs may defer jobs, or free a lock: until then it is the same wait as any other.
+    if (!runtime.options.wait && dispatcher.isIdle) return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
     if (isListening() && !presence.isIdle) {
       await presence.setIdle(true);
       return 0;

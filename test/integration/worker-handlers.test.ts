@@ -46,7 +46,11 @@ test.each<[what: string, thrown: unknown, detail: object]>([
   ["an object", { code: 7, text: `x${NUL}` }, { name: "object", message: '{"code":7,"text":"x\\u0000"}' }],
   ["a circular object", circular, { message: "an error that cannot be read" }],
   ["a function", () => 1, { name: "function" }],
-  ["an error with NUL in its name", Object.assign(new Error("m"), { name: `E${NUL}` }), { name: "E\uFFFD", message: "m" }],
+  [
+    "an error with NUL in its name",
+    Object.assign(new Error("m"), { name: `E${NUL}` }),
+    { name: "E\uFFFD", message: "m" },
+  ],
   ["an error whose message throws", new Getter(), { message: "an error that cannot be read" }],
   ["an error without a stack", Object.assign(new Error("m"), { stack: undefined }), { message: "m", stack: "" }],
   ["an error that is its own cause", ownCause, { message: "of itself", cause: { message: "of itself" } }],
@@ -79,6 +83,7 @@ test.each<[what: string, returned: () => unknown]>([
   ["an error, without throwing it", () => new Error("returned")],
   // biome-ignore lint/suspicious/noThenProperty: what it does with thenables is the point
   ["a thenable that is no promise", () => ({ then: (resolve: (value: unknown) => void) => resolve(1) })],
+  // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about.
   ["an object whose `then` is no function", () => ({ ["then"]: 1 })],
 ])("a handler that returns %s has succeeded", async (_what, returned) => {
   const { job, events } = await runOne(defineTask({ name: "t", run: returned }));
@@ -89,7 +94,11 @@ test.each<[what: string, returned: () => unknown]>([
 test.each<[what: string, returned: () => unknown]>([
   // biome-ignore lint/suspicious/noThenProperty: as above
   ["whose `then` throws", () => ({ then: () => throwIt(new Error("then")) })],
-  ["that rejects", () => ({ ["then"]: (_resolve: unknown, reject: (error: Error) => void) => reject(new Error("then")) })],
+  [
+    "that rejects",
+    // biome-ignore lint/suspicious/noThenProperty: thenables are what this is about.
+    () => ({ ["then"]: (_resolve: unknown, reject: (error: Error) => void) => reject(new Error("then")) }),
+  ],
 ])("a handler that returns a thenable %s has failed", async (_what, returned) => {
   const { job, detail } = await runOne(defineTask({ name: "t", timeout: { seconds: 5 }, run: returned }));
   expect(job?.status).toBe("failed");
@@ -148,7 +157,18 @@ test("a handler gets the arguments as stored, its job, its attempt, and a logger
   const { deferredAt, ...job } = seen?.context.job ?? {};
   expect(deferredAt).toBeInstanceOf(Date);
   expect(job).toEqual({
-    ...{ id, queue: "q", taskName: "t", priority: 3, lock: "l", queueingLock: "k", args, attempts: 0, lease: 1, rescues: 0 },
+    ...{
+      id,
+      queue: "q",
+      taskName: "t",
+      priority: 3,
+      lock: "l",
+      queueingLock: "k",
+      args,
+      attempts: 0,
+      lease: 1,
+      rescues: 0,
+    },
     scheduledAt: null,
   });
   expect(lines).toContainEqual({ job: { id: String(id), task: "t", attempt: 1 }, extra: 1 });

@@ -242,3 +242,19 @@ test.each([
   );
   expect(orphans.rowCount).toBe(0);
 });
+
+test("finished jobs that another table refers to are kept where finished jobs are deleted", async () => {
+  const task = defineTask({ name: "t", run: () => 1 });
+  const app = queue.app([task]);
+  await queue.pool.query("create table orders (job_id bigint references procrastinate_jobs (id))");
+  const ids = await app.batchDefer(
+    task,
+    Array.from({ length: 40 }, () => ({})),
+  );
+  await queue.pool.query("insert into orders values ($1)", [String(ids[17])]);
+  await runDueJobs(app, { ...FAST, deleteJobs: "always", concurrency: 20 });
+  expect((await queue.jobs()).map(({ id, status }) => ({ id, status }))).toEqual([
+    { id: ids[17], status: "succeeded" },
+  ]);
+  await queue.pool.query("drop table orders");
+});

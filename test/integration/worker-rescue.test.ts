@@ -149,3 +149,25 @@ test("locks that were released without a word are found by the sweep", async () 
   await until(() => ran.length === 2);
   expect(ran).toEqual([1, 2]);
 });
+
+test("no job of a lock is rescued while another one of it may still be completed by its handler's transaction", async () => {
+  const ran: number[] = [];
+  const task = defineTask({ name: "t", lock: "l", run: ({ n }: { n: number }) => ran.push(n) });
+  const app = queue.app([task]);
+  const dead = await deadWorker();
+  await app.defer(task, { n: 1 });
+  await leave(dead, "ready = true");
+  await app.defer(task, { n: 2 });
+  await leave(dead, "ready = true, running_lock = 'l'");
+  await using worker = startWorker(app, { concurrency: 2 });
+  await queue.transaction(async (tx) => {
+    await tx.query("select 1 from procrastinate_jobs where args->>'n' = '1' for update");
+    const free = await app.defer(task, { n: 3 }, { lock: "other" });
+    await until(async () => (await queue.jobs()).some(({ id, status }) => id === free && status === "succeeded"));
+    // The lock is not free while that transaction lasts.
+    await new Promise<void>((resolve) => worker.worker.on("idle", () => resolve()));
+    expect(ran).toEqual([3]);
+  });
+  await until(() => ran.length === 3);
+  expect(ran).toEqual([3, 1, 2]);
+});
