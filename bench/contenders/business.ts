@@ -37,8 +37,8 @@ export interface BusinessApp {
   close(): Promise<void>;
 }
 
-/** Both drivers get 10 connections, their own default. */
-const POOL_SIZE = 10;
+/** What a worker of 24 handlers asks for; about what graphile-worker tuned has (25). */
+const POOL_SIZE = 28;
 
 /** The app that a queue is added to: drizzle on one of its drivers. */
 export async function openBusinessApp(driver: Driver, url: string): Promise<BusinessApp> {

@@ -8,7 +8,8 @@ const DONE = `(select count(*)::int from done) as count,
 /** $1 ids, $2 leases, $3 how many, $4 worker. `limit (select …)` keeps the estimate low, as in the fetch. */
 const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit (select 100000))`;
 
-const FENCE = "j.lease = d.lease and j.worker_id = $4::text::bigint and j.status = 'doing'";
+/** Wrapped, or statistics from before any job ran make it one row, and a nested loop over the ids: 2.7 s instead of 37 ms. */
+const FENCE = "coalesce(j.lease = d.lease and j.worker_id = $4::text::bigint and j.status = 'doing', false)";
 
 const keep = statement(
   "finish_jobs",

@@ -107,6 +107,7 @@ export class JobDispatcher {
     this.#waiting = this.#waiting.filter((lane) => lane.claimedAt >= before);
     this.#buffered -= countJobs(stale);
     this.#parts.completer.release(stale.flatMap((lane) => lane.jobs));
+    if (stale.length > 0) this.#parts.onCapacity();
     for (const [lane, current] of this.#active) if (current.startedAt < before) this.#cut(lane, current.job.id);
   }
 

@@ -46,7 +46,10 @@ export class WorkerParts {
     this.#completer = new JobCompleter(runtime, {
       onPromoted: wake,
       onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
-      onWritten: () => this.#dispatcher.dispatch(),
+      onWritten: () => {
+        this.#dispatcher.dispatch();
+        this.#fetchLoop.refill();
+      },
     });
     const onCapacity = (): void => this.#fetchLoop.refill();
     this.#dispatcher = new JobDispatcher({
