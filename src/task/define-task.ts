@@ -17,7 +17,7 @@ export function defineTask<Schema extends StandardSchemaV1>(
 ): Task<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
 export function defineTask<Input extends object = Record<never, never>>(
   options: PlainTaskOptions<Input>,
-): Task<Input, Input>;
+): Task<NoInfer<Input>, NoInfer<Input>>;
 export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<StandardSchemaV1>): AnyTask {
   checkKnownOptions("defineTask", options, TASK_OPTION_NAMES);
   checkName("name", options.name);
