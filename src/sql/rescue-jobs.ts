@@ -36,7 +36,7 @@ with dead as materialized (
 ), running as materialized (${runningJobs(t)}
 ), verdicts as materialized (
   select j.ctid as tid, j.id, j.rescues + counted as rescues,
-         case when j.abort_requested then 'aborted' when j.rescues + counted > $3::int then 'failed' else 'todo' end as status
+         case when j.abort_requested then 'aborted' when counted = 1 and j.rescues >= $3::int then 'failed' else 'todo' end as status
   from ${t.jobs} j, lateral (select case when j.rescues = 0 or j.wake_at = 'infinity' then 1 else 0 end as counted) c
   where j.ctid = any(array(select tid from running)) and j.status = 'doing'
   for no key update of j skip locked
