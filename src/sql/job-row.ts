@@ -56,6 +56,19 @@ export interface Lease {
   readonly lease: number;
 }
 
+/** What is enough to give a job back. */
+export interface ClaimedJob extends Lease {
+  readonly lock: string | null;
+}
+
+/**
+ * For the `limit` of a statement's list of jobs: no limit, but the statement then waits at most a second for a row that
+ * another session keeps locked, and fails with 55P03. Without it one open transaction, of a handler that hangs or of
+ * somebody at a console, would hold up all outcomes of a worker. A subquery, because it is then evaluated before the
+ * first row, and because it keeps the planner's estimate low, as in the fetch.
+ */
+export const PATIENCE = "(select case when set_config('lock_timeout', '1000', true) is null then 0 else 100000 end)";
+
 /**
  * The queueing key of the row `j` when it waits again: its queueing lock, unless another job took that meanwhile, or
  * one with a lower id takes it in the same statement. `ids` selects the ids of the statement's jobs.

@@ -43,6 +43,12 @@ export class PrefetchGauge {
     this.#since = now;
   }
 
+  /** Jobs that were fetched ahead waited in vain: what was measured holds no more. */
+  stalled(): void {
+    this.#ratePerMs = 0;
+    this.#ended = 0;
+  }
+
   /** How many jobs to have ready beyond the free slots. */
   get depth(): number {
     return Math.min(this.#maxPrefetch, Math.floor(this.#ratePerMs * this.#roundTripMs * ROUND_TRIPS_AHEAD));

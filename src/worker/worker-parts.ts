@@ -1,3 +1,4 @@
+import type { Lease } from "../sql/job-row.ts";
 import { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchLoop } from "./fetch-loop.ts";
 import { JobCompleter } from "./job-completer.ts";
@@ -39,10 +40,8 @@ export class WorkerParts {
     this.#onEmpty = onEmpty;
     const gauge = new PrefetchGauge(runtime.clock, runtime.options.maxPrefetch);
     const wake = (): void => this.#fetchLoop.wake();
-    this.#executor = new JobExecutor(runtime, () => {
-      this.#reconciler.doubt();
-      wake();
-    });
+    this.#presence = new WorkerPresence(runtime, () => this.#watcher.checkNow());
+    this.#executor = new JobExecutor(runtime, (claimedAt) => this.#presence.mayBeLost(claimedAt));
     this.#completer = new JobCompleter(runtime, {
       onPromoted: wake,
       onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
@@ -59,10 +58,8 @@ export class WorkerParts {
       gauge,
       onCapacity,
     });
-    this.#presence = new WorkerPresence(runtime);
-    const isKnown = ({ id }: { readonly id: bigint }): boolean =>
-      this.#dispatcher.holds(id) || this.#completer.holds(id);
-    this.#reconciler = new ClaimReconciler(runtime, isKnown, wake);
+    const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
+    this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
@@ -117,10 +114,10 @@ export class WorkerParts {
   async #leave(): Promise<void> {
     // A transaction of a handler that was given up may still roll back: its job is then found by the worker's row.
     if (this.#runtime.health.isLost || this.#executor.abandoned.size > 0) return;
-    await this.#reconciler
-      .reconcile()
-      .then(() => this.#presence.unregister())
-      .catch(() => undefined);
+    await this.#reconciler.reconcile().catch(() => this.#reconciler.doubt());
+    await this.#completer.drain();
+    if (this.#reconciler.isInDoubt || this.#completer.hasGivenUp) return;
+    await this.#presence.unregister().catch(() => undefined);
   }
 
   /** Handlers that hold all connections keep the heartbeat from being written: the living worker is taken for dead. */
