@@ -105,7 +105,8 @@ export class FetchLoop implements Service {
     const limit = this.#limit();
     if (limit === 0) return this.#sleepBusy();
     const { names, nextWakeMs } = await queues.current();
-    const fetched = names.length === 0 ? { jobs: [], more: false, nextWakeMs } : await fetcher.fetch(names, limit);
+    const fetched =
+      names.length === 0 ? { jobs: [], textLength: 0, more: false, nextWakeMs } : await fetcher.fetch(names, limit);
     runtime.health.ok();
     this.#wakeTimer.dueIn(this.#isWakeBlocked && fetched.nextWakeMs === 0 ? BLOCKED_WAKE_MS : fetched.nextWakeMs);
     if (fetched.jobs.length < limit && !fetched.more) queues.expire();
