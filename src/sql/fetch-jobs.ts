@@ -1,5 +1,5 @@
 import type { Job } from "../job.ts";
-import { JOB_ROW, parseJobRows } from "./job-row.ts";
+import { CLAIMED_JOB, CLAIMED_JOBS, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 export interface FetchRequest {
@@ -74,9 +74,9 @@ with cand as materialized (${candidates(t, `j.lock is not null or coalesce(j.sch
 ), claimed as (
   update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint
   where j.ctid = any(array(select c.tid from cand c where not (select coalesce(bool_or(special), false) from cand)))
-  returning ${JOB_ROW} as job
+  returning ${CLAIMED_JOB}
 )
-select (select json_agg(job)::text from claimed) as jobs,
+select ${CLAIMED_JOBS} as jobs,
        (select count(*)::int from cand) as seen,
        (select coalesce(bool_or(special), false) from cand) as special,
        ${nextWakeMs(t)} as "nextWakeMs", set_config('synchronous_commit', 'off', true) as commit`,
@@ -94,7 +94,7 @@ export async function fetchJobs(sql: QueueSql, request: FetchRequest): Promise<F
   const { queues, limit, workerId } = request;
   const row = await run<Row>(sql, [textArray(queues), perQueue(limit, queues.length), limit, String(workerId)]);
   return {
-    jobs: parseJobRows(row.jobs),
+    jobs: parseClaimedJobs(row.jobs),
     textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     special: row.special,

@@ -1,5 +1,5 @@
 import { CLAIM, candidates, type Fetched, type FetchRequest, IS_LARGE, nextWakeMs, perQueue } from "./fetch-jobs.ts";
-import { JOB_ROW, parseJobRows } from "./job-row.ts";
+import { CLAIMED_JOB, CLAIMED_JOBS, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 /**
@@ -96,14 +96,14 @@ with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$
   update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint,
          running_lock = case when j.lock is not null and j.id in (select o.id from owner o) then j.lock end
   where j.ctid = any(array(select tid from run union all select tid from lane))
-  returning ${JOB_ROW} as job
+  returning ${CLAIMED_JOB}
 ), aside as (
   update ${t.jobs} j set ready = false,
          wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
   where j.ctid = any(array(select tid from verdicts where verdict <> 'run' except all select tid from lane))
   returning j.lock, j.wake_at
 )
-select (select json_agg(job)::text from claimed) as jobs,
+select ${CLAIMED_JOBS} as jobs,
        (select count(*)::int from cand) as seen,
        (select count(*)::int from aside) as aside,
        (select json_agg(distinct a.lock)::text from aside a where a.wake_at is null) as "waitingLocks",
@@ -138,7 +138,7 @@ export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest
   const values = [textArray(queues), perQueue(window, queues.length), limit, String(workerId), window, followers];
   const row = await run<Row>(sql, values);
   return {
-    jobs: parseJobRows(row.jobs),
+    jobs: parseClaimedJobs(row.jobs),
     textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     aside: row.aside,
