@@ -1,6 +1,6 @@
 import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
-import { AlreadyEnqueuedError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
+import { AlreadyEnqueuedError, InvalidArgsError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { deleteJobs } from "../sql/delete-jobs.ts";
 import { findWaitingJob } from "../sql/find-waiting-job.ts";
@@ -8,7 +8,7 @@ import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
-import type { AnyTask } from "../task/task.ts";
+import { type AnyTask, checkTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
@@ -57,7 +57,13 @@ export class JobDeferrer<Tx> {
         "is for defer: batchDefer writes all jobs or none.",
       );
     }
-    const jobs = await Promise.all(Array.from(argsList, (args) => this.#newJob(task, args, options as DeferOptions)));
+    checkTask("task", task);
+    const newJob = (args: unknown, index: number): Promise<NewJob> =>
+      this.#newJob(task, args, options as DeferOptions).catch((error: unknown) => {
+        const isRefused = error instanceof InvalidArgsError || error instanceof InvalidOptionError;
+        throw isRefused ? error.ofElement(index) : error;
+      });
+    const jobs = await Promise.all(Array.from(argsList, newJob));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
     if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
