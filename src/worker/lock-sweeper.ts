@@ -9,15 +9,15 @@ const PAUSE_MS = 60_000;
 /** Finds locks whose next job was not let run, because its worker died between releasing the lock and saying so. */
 export class LockSweeper implements Service {
   readonly #loop: Loop;
-  #after = "";
+  #from = "";
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter) {
     const { sql, clock, health, random } = runtime;
     const step = async (): Promise<number> => {
-      const { idle, next } = await sweepLocks(sql, { after: this.#after, limit: PAGE });
+      const { idle, next } = await sweepLocks(sql, { from: this.#from, limit: PAGE });
       health.ok();
       completer.promote(idle);
-      this.#after = next ?? "";
+      this.#from = next ?? "";
       return next === undefined ? PAUSE_MS * (0.5 + random()) : 1000;
     };
     this.#loop = new Loop({ clock, step, onError: (error) => health.failed(error) });
