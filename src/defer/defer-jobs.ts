@@ -90,8 +90,9 @@ export class JobDeferrer<Tx> {
 
   async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
     const { tx, onConflict = "throw" } = options;
-    if (tx !== undefined) return insertKeyed(this.#sql(tx), job, onConflict);
-    return retryTransient(() => insertKeyed(this.#pool, job, onConflict));
+    const inTransaction = tx !== undefined;
+    const write = (): Promise<bigint> => insertKeyed(this.#sql(tx), job, { onConflict, inTransaction });
+    return inTransaction ? write() : retryTransient(write);
   }
 
   #sql(tx: Tx | undefined): QueueSql {
@@ -104,26 +105,31 @@ async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined
   return id;
 }
 
-async function insertKeyed(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
+interface KeyedInsert {
+  readonly onConflict: OnConflict;
+  readonly inTransaction: boolean;
+}
+
+async function insertKeyed(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint> {
   const key = job.queueingLock ?? "";
   for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
-    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, onConflict));
+    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, how));
     if (id !== undefined) return id;
-    if (onConflict === "throw") break;
+    if (how.onConflict === "throw") break;
   }
   throw new AlreadyEnqueuedError(key);
 }
 
-async function resolveConflict(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint | undefined> {
-  switch (onConflict) {
+async function resolveConflict(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint | undefined> {
+  switch (how.onConflict) {
     case "throw":
       return undefined;
     case "ignore":
       return findWaitingJob(sql, job.queueingLock ?? "");
     case "replace":
-      return replaceWaitingJob(sql, job);
+      return replaceWaitingJob(sql, job, how);
     default:
-      return onConflict satisfies never;
+      return how.onConflict satisfies never;
   }
 }
 

@@ -170,6 +170,9 @@ test.each([
   '{"queue":""}',
   '{"delayMs":1e300}',
   '{"delayMs":-1}',
+  '{"promote":""}',
+  '{"promote":"\\u0000"}',
+  '{"sweep":true}',
   `{"queue":"${"x".repeat(7000)}"}`,
 ])("the payload %j does a worker no harm", async (payload) => {
   const errors: unknown[] = [];
