@@ -1,6 +1,6 @@
 import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
-import { AlreadyEnqueuedError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
+import { AlreadyEnqueuedError, InvalidArgsError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { deleteJobs } from "../sql/delete-jobs.ts";
 import { findWaitingJob } from "../sql/find-waiting-job.ts";
@@ -8,7 +8,7 @@ import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
-import type { AnyTask } from "../task/task.ts";
+import { type AnyTask, checkTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
@@ -57,7 +57,13 @@ export class JobDeferrer<Tx> {
         "is for defer: batchDefer writes all jobs or none.",
       );
     }
-    const jobs = await Promise.all(Array.from(argsList, (args) => this.#newJob(task, args, options as DeferOptions)));
+    checkTask("task", task);
+    const newJob = (args: unknown, index: number): Promise<NewJob> =>
+      this.#newJob(task, args, options as DeferOptions).catch((error: unknown) => {
+        const isRefused = error instanceof InvalidArgsError || error instanceof InvalidOptionError;
+        throw isRefused ? error.ofElement(index) : error;
+      });
+    const jobs = await Promise.all(Array.from(argsList, newJob));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
     if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
@@ -84,8 +90,9 @@ export class JobDeferrer<Tx> {
 
   async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
     const { tx, onConflict = "throw" } = options;
-    if (tx !== undefined) return insertKeyed(this.#sql(tx), job, onConflict);
-    return retryTransient(() => insertKeyed(this.#pool, job, onConflict));
+    const inTransaction = tx !== undefined;
+    const write = (): Promise<bigint> => insertKeyed(this.#sql(tx), job, { onConflict, inTransaction });
+    return inTransaction ? write() : retryTransient(write);
   }
 
   #sql(tx: Tx | undefined): QueueSql {
@@ -98,26 +105,31 @@ async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined
   return id;
 }
 
-async function insertKeyed(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
+interface KeyedInsert {
+  readonly onConflict: OnConflict;
+  readonly inTransaction: boolean;
+}
+
+async function insertKeyed(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint> {
   const key = job.queueingLock ?? "";
   for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
-    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, onConflict));
+    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, how));
     if (id !== undefined) return id;
-    if (onConflict === "throw") break;
+    if (how.onConflict === "throw") break;
   }
   throw new AlreadyEnqueuedError(key);
 }
 
-async function resolveConflict(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint | undefined> {
-  switch (onConflict) {
+async function resolveConflict(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint | undefined> {
+  switch (how.onConflict) {
     case "throw":
       return undefined;
     case "ignore":
       return findWaitingJob(sql, job.queueingLock ?? "");
     case "replace":
-      return replaceWaitingJob(sql, job);
+      return replaceWaitingJob(sql, job, how);
     default:
-      return onConflict satisfies never;
+      return how.onConflict satisfies never;
   }
 }
 

@@ -6,7 +6,7 @@ import { JobDispatcher } from "./job-dispatcher.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { JobFetcher } from "./job-fetcher.ts";
 import { JobWatcher } from "./job-watcher.ts";
-import { Listener } from "./listener.ts";
+import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
@@ -71,10 +71,19 @@ export class WorkerParts {
     this.#rescuer = new Rescuer(runtime, this.#completer, wake);
     this.#sweeper = new LockSweeper(runtime, this.#completer);
     this.#listener = new Listener(runtime, {
-      onListening: wake,
-      onNotification: ({ abort, ...hint }) =>
-        abort === undefined ? this.#fetchLoop.wake(hint) : this.#watcher.checkNow(),
+      onListening: () => {
+        wake();
+        this.#sweeper.sweep();
+      },
+      onNotification: (notification) => this.#onNotification(notification),
     });
+  }
+
+  #onNotification({ abort, promote, sweep, ...hint }: Notification): void {
+    if (abort !== undefined) this.#watcher.checkNow();
+    else if (promote !== undefined) this.#sweeper.promote(promote);
+    else if (sweep) this.#sweeper.sweep();
+    else this.#fetchLoop.wake(hint);
   }
 
   /** @throws SchemaMismatchError, DatabaseError */

@@ -171,6 +171,30 @@ describe("a batch is refused", () => {
     await expect(failure).rejects.toMatchObject({ code: "invalid_option", option: "argsList" });
   });
 
+  test("with the element that is at fault, in the message and as a field", async () => {
+    const app = queue.app([task, positive]);
+    const refused = app.batchDefer(positive, [{ n: 1 }, { n: 2 }, { n: -1 }]);
+    await expect(refused).rejects.toMatchObject({ code: "invalid_args", index: 2, path: "args.n", cause: [{}] });
+    await expect(refused).rejects.toThrow('Task "positive": element 2 of the batch: args.n is refused');
+    const noJson = app.batchDefer(task, [{ n: 1 }, { n: Number.NaN }]);
+    await expect(noJson).rejects.toMatchObject({ index: 1, path: "args.n" });
+    const longKey = app.batchDefer(task, [{ n: 1 }, { n: 2, key: "x".repeat(2001) }]);
+    await expect(longKey).rejects.toMatchObject({ code: "invalid_option", option: "queueingLock", index: 1 });
+    await expect(longKey).rejects.toThrow(/^element 1 of the batch: queueingLock: .* has 2001 bytes/);
+    const large = queue.app([task], { maxArgsBytes: 20 }).batchDefer(task, [{ n: 1 }, { n: 2, key: "x".repeat(20) }]);
+    await expect(large).rejects.toMatchObject({ code: "invalid_args", index: 1 });
+    expect(queue.sent).toEqual([]);
+  });
+
+  test("without an element where the options of the call are at fault, or the call is no batch", async () => {
+    const app = queue.app([task, positive]);
+    const priority = app.batchDefer(task, list(2), { priority: 0.5 });
+    await expect(priority).rejects.toMatchObject({ option: "priority", index: undefined });
+    const single = app.defer(positive, { n: -1 });
+    await expect(single).rejects.toMatchObject({ code: "invalid_args", index: undefined });
+    await expect(single).rejects.toThrow('Task "positive": args.n is refused');
+  });
+
   test("with an undefined onConflict it is not: spread options have such", async () => {
     const options = { onConflict: undefined } as BatchDeferOptions<never>;
     expect(await queue.app([task]).batchDefer(task, list(1), options)).toHaveLength(1);
