@@ -13,6 +13,7 @@ import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
 import { retryTransient } from "./retry-transient.ts";
+import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {
   readonly connector: Connector<Tx>;
@@ -68,9 +69,11 @@ export class JobDeferrer<Tx> {
     const twice = findTwice(jobs);
     if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
     const { tx } = options;
-    if (tx !== undefined) return insertAllOrNone(this.#sql(tx), jobs);
-    if (jobs.every((job) => job.queueingLock === null)) return retryTransient(() => insertAllOrNone(this.#pool, jobs));
-    return retryTransient(() => this.#inTransaction((own) => insertAllOrNone(this.#sql(own), jobs)));
+    const parts = splitJobs(jobs);
+    if (tx !== undefined) return insertAllOrNone(this.#sql(tx), parts);
+    const isOneStatement = parts.length === 1 && jobs.every((job) => job.queueingLock === null);
+    if (isOneStatement) return retryTransient(() => insertAllOrNone(this.#pool, parts));
+    return retryTransient(() => this.#inTransaction((own) => insertAllOrNone(this.#sql(own), parts)));
   }
 
   /** What goes wrong with begin and commit comes bare from the driver. */
@@ -133,14 +136,18 @@ async function resolveConflict(sql: QueueSql, job: NewJob, how: KeyedInsert): Pr
   }
 }
 
-/** In the caller's transaction what was inserted beside a conflict is deleted again, for the transaction goes on. */
-async function insertAllOrNone(sql: QueueSql, jobs: readonly NewJob[]): Promise<bigint[]> {
-  const ids = await insertJobs(sql, jobs);
-  const inserted = ids.filter((id) => id !== undefined);
-  if (inserted.length === jobs.length) return inserted;
-  const refused = jobs.find((_job, index) => ids[index] === undefined);
-  await deleteJobs(sql, inserted);
-  throw new AlreadyEnqueuedError(refused?.queueingLock ?? "");
+/** In the caller's transaction what was inserted before and beside a conflict is deleted again, for it goes on. */
+async function insertAllOrNone(sql: QueueSql, parts: readonly (readonly NewJob[])[]): Promise<bigint[]> {
+  const inserted: bigint[] = [];
+  for (const jobs of parts) {
+    const ids = await writeJobs(sql, jobs);
+    for (const id of ids) if (id !== undefined) inserted.push(id);
+    const refused = jobs.find((_job, index) => ids[index] === undefined);
+    if (refused === undefined) continue;
+    await deleteJobs(sql, inserted);
+    throw new AlreadyEnqueuedError(refused.queueingLock ?? "");
+  }
+  return inserted;
 }
 
 function findTwice(jobs: readonly NewJob[]): string | undefined {

@@ -20,7 +20,7 @@ with waiting as (
   where o.queueing_key = (select $1::text::jsonb ->> 'queueingLock')
   for no key update
 ), replaced as (
-  update ${t.jobs} j set queue_name = r.queue, task_name = r.task, priority = r.priority, lock = r.lock, args = r.args,
+  update ${t.jobs} j set queue_name = r.queue, task_name = r.task, priority = coalesce(r.priority, 0), lock = r.lock, args = r.args,
          scheduled_at = s.at, ready = s.at is null or s.at <= now(), wake_at = case when s.at > now() then s.at end
   from waiting w cross join jsonb_to_record($1::text::jsonb) as r(queue text, task text, priority int, lock text, "queueingLock" text,
          args jsonb, "atMs" float8, "inMs" float8)

@@ -106,16 +106,12 @@ describe("the row of a job", () => {
     }
   });
 
-  test("puts the arguments into its JSON untouched", async () => {
+  test("puts the arguments into its JSON untouched, and leaves out what is null or 0", async () => {
     const job = await toNewJob(plain, { n: 1 }, { lock: 'a"\\' });
     expect(JSON.parse(newJobJson({ ...job, argsJson: '{"args":{"queue":"no"}}' }))).toEqual({
       queue: "default",
       task: "plain",
-      priority: 0,
       lock: 'a"\\',
-      queueingLock: null,
-      atMs: null,
-      inMs: null,
       args: { args: { queue: "no" } },
     });
   });
