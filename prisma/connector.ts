@@ -2,6 +2,7 @@ import type { Connector } from "../src/connector.ts";
 import { maxConnectionsOf } from "../src/driver/driver-client.ts";
 import { surviveLoss } from "../src/driver/survive-loss.ts";
 import { checkKnownOptions } from "../src/option-checks.ts";
+import { BatchPlace, batchExecutor } from "./batch.ts";
 import { checkClient, checkTransaction } from "./checks.ts";
 import type { PrismaDatabase, PrismaTransaction } from "./client-types.ts";
 import { type ClientFacts, poolExecutor, transactionExecutor } from "./executor.ts";
@@ -43,6 +44,7 @@ export function prismaConnector(
     maxConnections: maxConnectionsOf(options.listen),
     pool: poolExecutor(prisma, facts),
     using(tx) {
+      if (tx instanceof BatchPlace) return batchExecutor(tx, facts);
       checkTransaction(tx);
       return transactionExecutor(tx, facts);
     },

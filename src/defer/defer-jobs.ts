@@ -100,12 +100,26 @@ async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined
 
 async function insertKeyed(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
   const key = job.queueingLock ?? "";
+  if (sql.isBatch) return insertKeyedInBatch(sql, job, onConflict);
   for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
     const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, onConflict));
     if (id !== undefined) return id;
     if (onConflict === "throw") break;
   }
   throw new AlreadyEnqueuedError(key);
+}
+
+async function insertKeyedInBatch(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
+  if (onConflict !== "throw") {
+    const fix = "is not for a batch, which commits before it answers. Use an interactive transaction.";
+    throw new InvalidOptionError("onConflict", onConflict, fix);
+  }
+  try {
+    return (await insertOne(sql, job)) as bigint;
+  } catch (error) {
+    const isTaken = error instanceof DatabaseError && error.sqlState === "23505";
+    throw isTaken ? new AlreadyEnqueuedError(job.queueingLock ?? "") : error;
+  }
 }
 
 async function resolveConflict(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint | undefined> {
