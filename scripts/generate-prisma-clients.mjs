@@ -15,7 +15,7 @@ mkdirSync(TESTS, { recursive: true });
 cpSync(join(ROOT, "test/support/prisma/app.prisma"), join(TESTS, "app.prisma"));
 cpSync(join(ROOT, "prisma/procrastinate.prisma"), join(TESTS, "procrastinate.prisma"));
 
-for (const schema of [TESTS]) {
+for (const schema of [TESTS, join(ROOT, "examples/prisma-orders/prisma/schema")]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PRISMA, "generate", "--schema", schema], {
     cwd: ROOT,
     encoding: "utf8",
