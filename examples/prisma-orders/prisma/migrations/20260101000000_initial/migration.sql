@@ -86,7 +86,7 @@ CREATE TABLE "orders" (
     "product_id" INTEGER NOT NULL,
     "quantity" INTEGER NOT NULL,
     "email" TEXT NOT NULL,
-    "created_at" TIMESTAMPTZ NOT NULL DEFAULT now(),
+    "created_at" TIMESTAMPTZ NOT NULL DEFAULT transaction_timestamp(),
     "confirmation_job_id" BIGINT,
     "confirmed_at" TIMESTAMPTZ,
 

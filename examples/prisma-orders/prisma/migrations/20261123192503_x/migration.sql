@@ -1,2 +1,0 @@
--- AlterTable
-ALTER TABLE "orders" ALTER COLUMN "created_at" SET DEFAULT now();
