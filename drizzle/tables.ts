@@ -103,6 +103,13 @@ function jobsTable(table: TableFunction, name: Name, status: JobStatusEnum) {
     check(name("jobs_finished_check"), sql`(finished_at is null) = (status in ('todo', 'doing'))`),
     check(name("jobs_queueing_key_check"), sql`queueing_key is null or status = 'todo'`),
     check(name("jobs_running_lock_check"), sql`running_lock is null or status = 'doing'`),
+    // A waiting job is found by the fetch, behind its lock, or by its time.
+    check(
+      name("jobs_findable_check"),
+      sql`status <> 'todo' or ready or lock is not null or coalesce(wake_at < 'infinity', false)`,
+    ),
+    check(name("jobs_wake_check"), sql`status <> 'todo' or wake_at is distinct from 'infinity'::timestamptz`),
+    check(name("jobs_schedule_check"), sql`scheduled_at < 'infinity'`),
   ]);
 }
 

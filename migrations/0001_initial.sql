@@ -35,7 +35,11 @@ create table procrastinate_jobs (
   constraint procrastinate_jobs_abort_check check (status <> 'todo' or not abort_requested),
   constraint procrastinate_jobs_finished_check check ((finished_at is null) = (status in ('todo', 'doing'))),
   constraint procrastinate_jobs_queueing_key_check check (queueing_key is null or status = 'todo'),
-  constraint procrastinate_jobs_running_lock_check check (running_lock is null or status = 'doing')
+  constraint procrastinate_jobs_running_lock_check check (running_lock is null or status = 'doing'),
+  -- a waiting job is found by the fetch, behind its lock, or by its time
+  constraint procrastinate_jobs_findable_check check (status <> 'todo' or ready or lock is not null or coalesce(wake_at < 'infinity', false)),
+  constraint procrastinate_jobs_wake_check check (status <> 'todo' or wake_at is distinct from 'infinity'::timestamptz),
+  constraint procrastinate_jobs_schedule_check check (scheduled_at < 'infinity')
 );
 -- read by the fetch: the next jobs of a queue
 create index procrastinate_jobs_fetch_idx on procrastinate_jobs (queue_name, priority desc, id) where ready;

@@ -25,7 +25,7 @@ export interface AppOptions<Tx> {
   readonly logger?: Logger;
   /** Options of every worker of this app, overridden one by one by those of `createWorker`. */
   readonly workerDefaults?: WorkerOptions;
-  /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,456. Default: 16 MiB; from 1 MiB on a warning is logged. */
+  /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,455. Default: 16 MiB; from 1 MiB on a warning is logged. */
   readonly maxArgsBytes?: number;
 }
 
@@ -73,7 +73,8 @@ function override<Options extends Schedule>(bound: Options, given: Options | und
 }
 
 const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes"];
-const MAX_ARGS_BYTES = 268_435_456;
+/** The most that jsonb takes. */
+const MAX_ARGS_BYTES = 268_435_455;
 
 /**
  * Makes the app of a connector and tasks. Touches no database yet.

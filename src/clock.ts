@@ -6,6 +6,10 @@ export interface Clock {
   timer(ms: number, callback: () => void): () => void;
 }
 
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.timer(ms, resolve));
+}
+
 /** A number in [0, 1), for jitter. */
 export type Random = () => number;
 

@@ -22,6 +22,11 @@ export class DatabaseError extends ProcrastinateError {
     return this.sqlState === "40001" || this.sqlState === "40P01";
   }
 
+  /** A row stayed locked by another transaction for longer than the statement would wait. */
+  get isLocked(): boolean {
+    return this.sqlState === "55P03";
+  }
+
   /** The connection failed, or Postgres is shutting down, starting up or out of connections. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;

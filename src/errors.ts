@@ -27,15 +27,34 @@ export class ProcrastinateError extends Error {
   }
 }
 
+/** Where among the arguments of `batchDefer` an error is. */
+interface ElementOptions {
+  readonly index?: number | undefined;
+}
+
+function element(index: number | undefined): string {
+  return index === undefined ? "" : `element ${index} of the batch: `;
+}
+
 /** An option is unknown, out of its bounds, or contradicts another one. Nothing was written. */
 export class InvalidOptionError extends ProcrastinateError {
   readonly option: string;
   readonly value: unknown;
+  /** For whose arguments of `batchDefer` the task made this value, from 0; undefined elsewhere. */
+  readonly index: number | undefined;
+  readonly #fix: string;
 
-  constructor(option: string, value: unknown, fix: string) {
-    super("invalid_option", `${option}: ${describe(value)} ${fix}`);
+  constructor(option: string, value: unknown, fix: string, { index }: ElementOptions = {}) {
+    super("invalid_option", `${element(index)}${option}: ${describe(value)} ${fix}`);
     this.option = option;
     this.value = value;
+    this.index = index;
+    this.#fix = fix;
+  }
+
+  /** The same error, of one element of a batch. */
+  ofElement(index: number): InvalidOptionError {
+    return new InvalidOptionError(this.option, this.value, this.#fix, { index });
   }
 }
 
@@ -44,11 +63,21 @@ export class InvalidArgsError extends ProcrastinateError {
   readonly taskName: string;
   /** Where in the arguments, like `args.items[2].price`. */
   readonly path: string;
+  /** Whose arguments of `batchDefer` they are, from 0; undefined elsewhere. */
+  readonly index: number | undefined;
+  readonly #problem: string;
 
-  constructor(taskName: string, path: string, problem: string, options?: ErrorOptions) {
-    super("invalid_args", `Task "${taskName}": ${path} ${problem}`, options);
+  constructor(taskName: string, path: string, problem: string, options: ErrorOptions & ElementOptions = {}) {
+    super("invalid_args", `Task "${taskName}": ${element(options.index)}${path} ${problem}`, options);
     this.taskName = taskName;
     this.path = path;
+    this.index = options.index;
+    this.#problem = problem;
+  }
+
+  /** The same error, of one element of a batch. */
+  ofElement(index: number): InvalidArgsError {
+    return new InvalidArgsError(this.taskName, this.path, this.#problem, { index, cause: this.cause });
   }
 }
 

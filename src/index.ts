@@ -24,7 +24,7 @@ export {
 } from "./errors.ts";
 export type { WorkerEvent, WorkerEventMap } from "./events.ts";
 export type { Job, JobStatus } from "./job.ts";
-export type { JsonObject, JsonValue } from "./json.ts";
+export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { TableOptions } from "./sql/statement.ts";
 export type {

@@ -29,7 +29,9 @@ export function addFlag(command: Command, flags: string, description: string): C
   const name = environmentName(command, option.name());
   option.description = `${description} (env: ${name})`;
   command.addOption(option);
-  return command.addOption(new Option(`--no-${option.name()}`));
+  return command.addOption(
+    new Option(`--no-${option.name()}`, `turn --${option.name()} off, whatever the environment says`),
+  );
 }
 
 /** What the command line says of a flag, else the environment, else undefined. @throws InvalidOptionError */

@@ -1,6 +1,7 @@
 import { DatabaseError } from "../database-error.ts";
-import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
+import type { NewJob } from "../sql/insert-jobs.ts";
 import type { QueueSql } from "../sql/statement.ts";
+import { writeJobs } from "./write-jobs.ts";
 
 interface PendingJob {
   readonly job: NewJob;
@@ -56,7 +57,7 @@ export class DeferBatcher {
 
   async #insert(batch: readonly PendingJob[]): Promise<void> {
     try {
-      const ids = await insertJobs(
+      const ids = await writeJobs(
         this.#sql,
         batch.map((pending) => pending.job),
       );

@@ -1,6 +1,6 @@
 import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
-import { AlreadyEnqueuedError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
+import { AlreadyEnqueuedError, InvalidArgsError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { deleteJobs } from "../sql/delete-jobs.ts";
 import { findWaitingJob } from "../sql/find-waiting-job.ts";
@@ -8,11 +8,13 @@ import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
-import type { AnyTask } from "../task/task.ts";
+import { type AnyTask, checkTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
+import { insertInBatch } from "./insert-in-batch.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
 import { retryTransient } from "./retry-transient.ts";
+import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {
   readonly connector: Connector<Tx>;
@@ -57,14 +59,22 @@ export class JobDeferrer<Tx> {
         "is for defer: batchDefer writes all jobs or none.",
       );
     }
-    const jobs = await Promise.all(Array.from(argsList, (args) => this.#newJob(task, args, options as DeferOptions)));
+    checkTask("task", task);
+    const newJob = (args: unknown, index: number): Promise<NewJob> =>
+      this.#newJob(task, args, options as DeferOptions).catch((error: unknown) => {
+        const isRefused = error instanceof InvalidArgsError || error instanceof InvalidOptionError;
+        throw isRefused ? error.ofElement(index) : error;
+      });
+    const jobs = await Promise.all(Array.from(argsList, newJob));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
     if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
     const { tx } = options;
-    if (tx !== undefined) return insertAllOrNone(this.#sql(tx), jobs);
-    if (jobs.every((job) => job.queueingLock === null)) return retryTransient(() => insertAllOrNone(this.#pool, jobs));
-    return retryTransient(() => this.#inTransaction((own) => insertAllOrNone(this.#sql(own), jobs)));
+    const parts = splitJobs(jobs);
+    if (tx !== undefined) return insertAllOrNone(this.#sql(tx), parts);
+    const isOneStatement = parts.length === 1 && jobs.every((job) => job.queueingLock === null);
+    if (isOneStatement) return retryTransient(() => insertAllOrNone(this.#pool, parts));
+    return retryTransient(() => this.#inTransaction((own) => insertAllOrNone(this.#sql(own), parts)));
   }
 
   /** What goes wrong with begin and commit comes bare from the driver. */
@@ -84,8 +94,9 @@ export class JobDeferrer<Tx> {
 
   async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
     const { tx, onConflict = "throw" } = options;
-    if (tx !== undefined) return insertKeyed(this.#sql(tx), job, onConflict);
-    return retryTransient(() => insertKeyed(this.#pool, job, onConflict));
+    const inTransaction = tx !== undefined;
+    const write = (): Promise<bigint> => insertKeyed(this.#sql(tx), job, { onConflict, inTransaction });
+    return inTransaction ? write() : retryTransient(write);
   }
 
   #sql(tx: Tx | undefined): QueueSql {
@@ -98,51 +109,47 @@ async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined
   return id;
 }
 
-async function insertKeyed(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
+interface KeyedInsert {
+  readonly onConflict: OnConflict;
+  readonly inTransaction: boolean;
+}
+
+async function insertKeyed(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint> {
   const key = job.queueingLock ?? "";
-  if (sql.isBatch) return insertKeyedInBatch(sql, job, onConflict);
+  if (sql.isBatch) return insertInBatch(sql, job, how.onConflict);
   for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
-    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, onConflict));
+    const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, how));
     if (id !== undefined) return id;
-    if (onConflict === "throw") break;
+    if (how.onConflict === "throw") break;
   }
   throw new AlreadyEnqueuedError(key);
 }
 
-async function insertKeyedInBatch(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint> {
-  if (onConflict !== "throw") {
-    const fix = "is not for a batch, which commits before it answers. Use an interactive transaction.";
-    throw new InvalidOptionError("onConflict", onConflict, fix);
-  }
-  try {
-    return (await insertOne(sql, job)) as bigint;
-  } catch (error) {
-    const isTaken = error instanceof DatabaseError && error.sqlState === "23505";
-    throw isTaken ? new AlreadyEnqueuedError(job.queueingLock ?? "") : error;
-  }
-}
-
-async function resolveConflict(sql: QueueSql, job: NewJob, onConflict: OnConflict): Promise<bigint | undefined> {
-  switch (onConflict) {
+async function resolveConflict(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint | undefined> {
+  switch (how.onConflict) {
     case "throw":
       return undefined;
     case "ignore":
       return findWaitingJob(sql, job.queueingLock ?? "");
     case "replace":
-      return replaceWaitingJob(sql, job);
+      return replaceWaitingJob(sql, job, how);
     default:
-      return onConflict satisfies never;
+      return how.onConflict satisfies never;
   }
 }
 
-/** In the caller's transaction what was inserted beside a conflict is deleted again, for the transaction goes on. */
-async function insertAllOrNone(sql: QueueSql, jobs: readonly NewJob[]): Promise<bigint[]> {
-  const ids = await insertJobs(sql, jobs);
-  const inserted = ids.filter((id) => id !== undefined);
-  if (inserted.length === jobs.length) return inserted;
-  const refused = jobs.find((_job, index) => ids[index] === undefined);
-  await deleteJobs(sql, inserted);
-  throw new AlreadyEnqueuedError(refused?.queueingLock ?? "");
+/** In the caller's transaction what was inserted before and beside a conflict is deleted again, for it goes on. */
+async function insertAllOrNone(sql: QueueSql, parts: readonly (readonly NewJob[])[]): Promise<bigint[]> {
+  const inserted: bigint[] = [];
+  for (const jobs of parts) {
+    const ids = await writeJobs(sql, jobs);
+    for (const id of ids) if (id !== undefined) inserted.push(id);
+    const refused = jobs.find((_job, index) => ids[index] === undefined);
+    if (refused === undefined) continue;
+    await deleteJobs(sql, inserted);
+    throw new AlreadyEnqueuedError(refused.queueingLock ?? "");
+  }
+  return inserted;
 }
 
 function findTwice(jobs: readonly NewJob[]): string | undefined {

@@ -31,10 +31,17 @@ export function checkDeferOptions(options: DeferOptions): void {
   if (options.tx !== undefined && (typeof options.tx !== "object" || options.tx === null)) {
     throw new InvalidOptionError("tx", options.tx, "is not a transaction. Pass what your ORM hands to the callback.");
   }
+  if (options.queue !== undefined) checkName("queue", options.queue);
+  if (options.priority !== undefined) checkPriority("priority", options.priority);
+  for (const key of ["lock", "queueingLock"] as const) {
+    if (options[key] !== undefined && options[key] !== null) checkLockKey(key, options[key]);
+  }
+  scheduleOf(options);
 }
 
 /**
- * Makes the row of a job: checks the arguments against JSON and the task's schema and every option against its bounds.
+ * Makes the row of a job: checks the arguments against JSON and the task's schema, and the keys that the task makes of
+ * them. The options were checked by `checkDeferOptions`.
  *
  * @throws InvalidArgsError, InvalidOptionError
  */
@@ -61,9 +68,9 @@ function toArgsJson(task: AnyTask, args: unknown): string {
 /** Only now are the functions that make keys called: they may rely on what the schema checked. */
 function toCheckedJob(task: AnyTask, args: object, argsJson: string, options: DeferOptions): NewJob {
   return {
-    queue: options.queue === undefined ? task.queue : checkName("queue", options.queue),
+    queue: options.queue ?? task.queue,
     task: task.name,
-    priority: options.priority === undefined ? task.priority : checkPriority("priority", options.priority),
+    priority: options.priority ?? task.priority,
     lock: keyOf("lock", options.lock, task.lock, args),
     queueingLock: keyOf("queueingLock", options.queueingLock, task.queueingLock, args),
     argsJson,
@@ -77,8 +84,8 @@ function keyOf(
   option: KeyOption<never> | undefined,
   args: object,
 ): string | null {
-  if (given === null) return null;
-  const key = given ?? (typeof option === "function" ? option(args as never) : option);
+  if (given !== undefined) return given;
+  const key = typeof option === "function" ? option(args as never) : option;
   return key === undefined || key === null ? null : checkLockKey(name, key);
 }
 

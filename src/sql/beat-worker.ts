@@ -20,7 +20,7 @@ const beat = statement(
     t,
   ) => `insert into ${t.workers} as w (id, name, queues, idle) values ($1::text::bigint, $2::text, $3::text::text[], $4::boolean)
 on conflict (id) do update set last_heartbeat = now(), idle = excluded.idle
-returning (w.xmax <> 0) as alive`,
+returning (w.xmax = 0) as "isNew"`,
 );
 
 /** $1 id. */
@@ -42,9 +42,12 @@ export async function registerWorker(sql: QueueSql, worker: WorkerRow): Promise<
   return { id: BigInt(row.id), schemaVersion: row.schemaVersion };
 }
 
-/** Says that the worker lives and whether it wants to be notified. */
-export async function beatWorker(sql: QueueSql, worker: WorkerRow & { id: bigint; idle: boolean }): Promise<void> {
-  await beat(sql, [String(worker.id), worker.name, queuesOf(worker), worker.idle]);
+/** Says that the worker lives and whether it wants to be notified; tells whether its row had gone. */
+export function beatWorker(
+  sql: QueueSql,
+  worker: WorkerRow & { id: bigint; idle: boolean },
+): Promise<{ isNew: boolean }> {
+  return beat(sql, [String(worker.id), worker.name, queuesOf(worker), worker.idle]);
 }
 
 export async function unregisterWorker(sql: QueueSql, id: bigint): Promise<void> {

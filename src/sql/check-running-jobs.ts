@@ -4,15 +4,19 @@ import { numberArray, type QueueSql, statement } from "./statement.ts";
 /**
  * $1 ids, $2 leases, $3 worker. Takes jobs that run for long out of the fetch index, where each fetch would have to skip them, to
  * the far end of the wake index, where the rescue of a dead worker's jobs finds them.
+ * A job whose handler completed it in a transaction that is still open is left alone: its row is locked.
  */
 const run = statement(
   "check_running_jobs",
   (t) => `
 with running as materialized (
   select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
+), unsettled as materialized (
+  select j.ctid as tid from running r join ${t.jobs} j on j.id = r.id
+  where j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing' and j.wake_at is distinct from 'infinity'
+  for no key update of j skip locked
 ), settled as (
-  update ${t.jobs} j set ready = false, wake_at = 'infinity' from running r
-  where j.id = r.id and j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing' and j.wake_at is distinct from 'infinity'
+  update ${t.jobs} j set ready = false, wake_at = 'infinity' where j.ctid = any(array(select tid from unsettled))
 )
 select (select json_agg(r.id::text)::text from running r
         where not exists (select 1 from ${t.jobs} j where j.id = r.id and j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing')) as lost,

@@ -1,6 +1,6 @@
 import type { JsonValue } from "../json.ts";
 import { lostAmong } from "./finish-jobs.ts";
-import type { Lease } from "./job-row.ts";
+import { type Lease, PATIENCE } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /** What an event row says beside its type: the error, the attempt, the worker. */
@@ -19,6 +19,7 @@ const run = statement(
   (t) => `
 with ended as materialized (
   select * from jsonb_to_recordset($1::text::jsonb) as (id bigint, lease int, status text, result jsonb, detail jsonb)
+  limit ${PATIENCE}
 ), done as (
   update ${t.jobs} j set status = e.status::${t.jobStatus}, ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now(), result = e.result

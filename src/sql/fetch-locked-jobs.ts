@@ -1,6 +1,13 @@
-import { CLAIM, candidates, type Fetched, type FetchRequest, nextWakeMs, perQueue } from "./fetch-jobs.ts";
-import { JOB_ROW, parseJobRows } from "./job-row.ts";
+import { CLAIM, candidates, type Fetched, type FetchRequest, IS_LARGE, nextWakeMs, perQueue } from "./fetch-jobs.ts";
+import { CLAIMED_JOB, CLAIMED_JOBS, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
+
+/**
+ * A claim ends with the job that reaches this many bytes of arguments: they travel as one text, which has limits in
+ * Postgres and in JavaScript, and wait in memory. Lanes may take as much again.
+ */
+const MAX_BYTES = 32 * 1024 * 1024;
+const SIZE = `case when ${IS_LARGE} then octet_length(j.args::text) else 0 end as size`;
 
 /**
  * The head of each lock among the candidates, where nobody runs under that lock.
@@ -30,12 +37,15 @@ function followers(t: TableNames): string {
   select f.tid, f.id, f.lock, f.place, f.ok
   from (select r.id, r.lock from run r where r.lock is not null and $6::int > 0) r
   cross join lateral (
-    select o.tid, o.id, o.lock, row_number() over w as place, bool_and(o.due and o.queue_name = any($1::text::text[])) over w as ok
+    select o.tid, o.id, o.lock, row_number() over w as place,
+           bool_and(o.due and o.queue_name = any($1::text::text[])) over w
+             and sum(o.size) over w <= ${MAX_BYTES} / (select greatest(1, count(*)) from run where lock is not null) as ok
     from (select * from (
-        select o.ctid as tid, o.id, o.lock, o.priority, o.queue_name, o.scheduled_at is null or o.scheduled_at <= now() as due
-        from ${t.jobs} o
-        where o.lock = r.lock and o.finished_at is null and coalesce(o.status = 'todo', false) and o.id <> r.id
-        order by o.priority desc, o.id
+        select j.ctid as tid, j.id, j.lock, j.priority, j.queue_name, j.scheduled_at is null or j.scheduled_at <= now() as due,
+               ${SIZE}
+        from ${t.jobs} j
+        where j.lock = r.lock and j.finished_at is null and coalesce(j.status = 'todo', false) and j.id <> r.id
+        order by j.priority desc, j.id
         limit (select least($6::int, greatest(0, $3::int / (select greatest(1, count(*)) from run where lock is not null) - 1)))
       ) o2 limit 1000) o
     window w as (order by o.priority desc, o.id)
@@ -57,15 +67,17 @@ function followers(t: TableNames): string {
 const run = statement(
   "fetch_locked_jobs",
   (t) => `
-with cand as materialized (${candidates(t, "j.lock, j.scheduled_at", "$2", "$5")}
+with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$2", "$5")}
 ), heads as materialized (${heads(t)}
 ), verdicts as materialized (
-  select c.tid, c.id, c.priority, c.lock,
+  select c.tid, c.id, c.priority, c.lock, c.size,
          case when c.lock is not null and not (c.tid in (select h.head from heads h)) then 'wait'
               when c.scheduled_at > now() then 'later' else 'run' end as verdict
   from cand c
 ), run as materialized (
-  select tid, id, lock from verdicts where verdict = 'run' order by priority desc, id limit (select $3::int)
+  select tid, id, lock from (
+    select v.*, sum(v.size) over (order by v.priority desc, v.id) - v.size as before from verdicts v where v.verdict = 'run'
+  ) v where v.before < ${MAX_BYTES} order by v.priority desc, v.id limit (select $3::int)
 ), behind as materialized (${followers(t)}
 ), got as materialized (
   select o.ctid as tid from ${t.jobs} o where o.ctid = any(array(select tid from behind where ok)) and o.status = 'todo'
@@ -84,14 +96,14 @@ with cand as materialized (${candidates(t, "j.lock, j.scheduled_at", "$2", "$5")
   update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint,
          running_lock = case when j.lock is not null and j.id in (select o.id from owner o) then j.lock end
   where j.ctid = any(array(select tid from run union all select tid from lane))
-  returning ${JOB_ROW} as job
+  returning ${CLAIMED_JOB}
 ), aside as (
   update ${t.jobs} j set ready = false,
          wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
   where j.ctid = any(array(select tid from verdicts where verdict <> 'run' except all select tid from lane))
   returning j.lock, j.wake_at
 )
-select (select json_agg(job)::text from claimed) as jobs,
+select ${CLAIMED_JOBS} as jobs,
        (select count(*)::int from cand) as seen,
        (select count(*)::int from aside) as aside,
        (select json_agg(distinct a.lock)::text from aside a where a.wake_at is null) as "waitingLocks",
@@ -126,7 +138,8 @@ export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest
   const values = [textArray(queues), perQueue(window, queues.length), limit, String(workerId), window, followers];
   const row = await run<Row>(sql, values);
   return {
-    jobs: parseJobRows(row.jobs),
+    jobs: parseClaimedJobs(row.jobs),
+    textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     aside: row.aside,
     waitingLocks: row.waitingLocks === null ? [] : (JSON.parse(row.waitingLocks) as string[]),

@@ -1,12 +1,12 @@
-import type { Lease } from "./job-row.ts";
+import { type Lease, PATIENCE } from "./job-row.ts";
 import { numberArray, type QueueSql, type RunStatement, statement } from "./statement.ts";
 
 /** The ids whose row was changed, told only when some were not: comparing counts is cheaper than reading them. */
 const DONE = `(select count(*)::int from done) as count,
        case when (select count(*) from done) < $3::int then (select json_agg(d.id::text)::text from done d) end as ids`;
 
-/** $1 ids, $2 leases, $3 how many, $4 worker. `limit (select …)` keeps the estimate low, as in the fetch. */
-const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit (select 100000))`;
+/** $1 ids, $2 leases, $3 how many, $4 worker. */
+const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit ${PATIENCE})`;
 
 /** Wrapped, or statistics from before any job ran make it one row, and a nested loop over the ids: 2.7 s instead of 37 ms. */
 const FENCE = "coalesce(j.lease = d.lease and j.worker_id = $4::text::bigint and j.status = 'doing', false)";

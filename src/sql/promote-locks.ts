@@ -11,7 +11,7 @@ const run = statement(
   "promote_locks",
   (t) => `
 with heads as materialized (
-  select x.id from (select distinct u.lock from unnest($1::text::text[]) u(lock)) l
+  select x.id, l.lock from (select distinct u.lock from unnest($1::text::text[]) u(lock)) l
   cross join lateral (
     select * from (
       select o.id, o.ready, o.wake_at from ${t.jobs} o
@@ -21,19 +21,29 @@ with heads as materialized (
     ) y limit 1
   ) x
   where not x.ready and x.wake_at is null and not exists (select 1 from ${t.jobs} r where r.running_lock = l.lock)
+), free as materialized (
+  select j.id from ${t.jobs} j where j.id = any(array(select id from heads)) for no key update skip locked
 ), promoted as (
   update ${t.jobs} j set ready = j.scheduled_at is null or j.scheduled_at <= now(),
          wake_at = case when j.scheduled_at > now() then j.scheduled_at end
-  where j.id = any(array(select id from heads)) and j.status = 'todo' and not j.ready and j.wake_at is null
+  where j.id = any(array(select id from free)) and j.status = 'todo' and not j.ready and j.wake_at is null
   returning j.queue_name, j.wake_at
 ), changed as (
   select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from promoted
 ), notified as materialized (${notifyIdle(t, "changed")})
-select (select count(*)::int from promoted) as promoted, (select sent::int from notified) as notified`,
+select (select count(*)::int from promoted) as promoted,
+       (select json_agg(h.lock)::text from heads h where h.id not in (select f.id from free f)) as held,
+       (select sent::int from notified) as notified`,
 );
 
-/** Lets the next job of each lock run, and says how many there were. */
-export async function promoteLocks(sql: QueueSql, locks: readonly string[]): Promise<number> {
-  const row = await run<{ promoted: number }>(sql, [textArray(locks)]);
-  return row.promoted;
+export interface Promoted {
+  readonly promoted: number;
+  /** Locks whose next job is locked by another transaction: to be promoted again when that has ended. */
+  readonly held: readonly string[];
+}
+
+/** Lets the next job of each lock run. */
+export async function promoteLocks(sql: QueueSql, locks: readonly string[]): Promise<Promoted> {
+  const row = await run<{ promoted: number; held: string | null }>(sql, [textArray(locks)]);
+  return { promoted: row.promoted, held: row.held === null ? [] : (JSON.parse(row.held) as string[]) };
 }

@@ -1,9 +1,10 @@
-import { lostAmong } from "./finish-jobs.ts";
-import { type Lease, notifyIdle, queueingKeyAgain } from "./job-row.ts";
+import { type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
+import { type PutBack, type PutBackRow, putBack } from "./retry-jobs.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
 /**
- * $1 ids, $2 leases, $3 ids of running jobs that keep the lock of a released lane, $4 the worker of all.
+ * $1 ids, $2 leases, $3 and $4 ids and leases of running jobs that keep the lock of a released lane, $5 the worker of
+ * all.
  *
  * No run ended, so no attempt is counted. When a lane is cut while its first members run on, the lock passes from the
  * last member to the one that runs: `kept` waits for `again`, which frees the unique index first.
@@ -12,21 +13,22 @@ const run = statement(
   "release_jobs",
   (t) => `
 with released as materialized (
-  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
+  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit ${PATIENCE}
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, ready = true,
          wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from released")}
   from released r
-  where j.id = r.id and j.lease = r.lease and j.worker_id = $4::text::bigint and j.status = 'doing' and not j.abort_requested
+  where j.id = r.id and j.lease = r.lease and j.worker_id = $5::text::bigint and j.status = 'doing' and not j.abort_requested
   returning j.id, j.queue_name, 0 as delay_ms
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null, finished_at = now()
   from released r
-  where j.id = r.id and j.lease = r.lease and j.worker_id = $4::text::bigint and j.status = 'doing' and j.abort_requested
+  where j.id = r.id and j.lease = r.lease and j.worker_id = $5::text::bigint and j.status = 'doing' and j.abort_requested
   returning j.id
 ), kept as (
   update ${t.jobs} j set running_lock = j.lock
-  where j.id = any($3::text::bigint[]) and j.status = 'doing' and j.worker_id = $4::text::bigint
+  from unnest($3::text::bigint[], $4::text::int[]) k(id, lease)
+  where j.id = k.id and j.lease = k.lease and j.worker_id = $5::text::bigint and j.status = 'doing'
     and (select count(*) from again) + (select count(*) from aborted) > 0
 ), events as (
   insert into ${t.events} (job_id, type) select id, 'aborted'::${t.jobEventType} from aborted
@@ -34,24 +36,24 @@ with released as materialized (
   select id from again union all select id from aborted
 )
 select (select count(*)::int from done) as count, (select json_agg(d.id::text)::text from done d) as ids,
-       (select sent::int from notified) as notified`,
+       (select json_agg(id::text)::text from aborted) as aborted, (select sent::int from notified) as notified`,
 );
 
 export interface ReleaseRequest<Item extends Lease> {
   readonly workerId: bigint;
   readonly jobs: readonly Item[];
   /** Jobs of the same locks that run on. */
-  readonly lockKeepers: readonly bigint[];
+  readonly lockKeepers: readonly Lease[];
 }
 
-/** Gives claimed jobs back as if they had never been claimed; returns those that no longer belonged to the worker. */
-export async function releaseJobs<Item extends Lease>(sql: QueueSql, request: ReleaseRequest<Item>): Promise<Item[]> {
-  const { jobs, lockKeepers, workerId } = request;
-  const leases = [numberArray(jobs.map((job) => job.id)), numberArray(jobs.map((job) => job.lease))];
-  const row = await run<{ count: number; ids: string | null }>(sql, [
-    ...leases,
-    numberArray(lockKeepers),
-    String(workerId),
+/** Gives claimed jobs back as if they had never been claimed. */
+export async function releaseJobs<Item extends Lease>(
+  sql: QueueSql,
+  { jobs, lockKeepers, workerId }: ReleaseRequest<Item>,
+): Promise<PutBack<Item>> {
+  const leases = [jobs, lockKeepers].flatMap((list) => [
+    numberArray(list.map(({ id }) => id)),
+    numberArray(list.map(({ lease }) => lease)),
   ]);
-  return lostAmong(jobs, row);
+  return putBack(jobs, await run<PutBackRow>(sql, [...leases, String(workerId)]));
 }

@@ -4,18 +4,23 @@ import { promoteLocks } from "./promote-locks.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /**
- * $1 one job as JSON. Changes the job that waits under its queueing lock. Its id and
- * its place in the history stay, all the rest is the new job's.
+ * $1 one job as JSON, $2 whether a transaction of the caller goes on. Changes the job that waits under its queueing
+ * lock. Its id and its place in the history stay, all the rest is the new job's.
+ *
+ * With another lock, or a lower priority, it may be the head of its former lock no longer: what waited behind it is to
+ * be promoted, which can only be done after the commit. Until then a fetch sees it as the head, and sets others aside
+ * behind it. So a transaction that goes on leaves it to the workers, as a notification: these come with the commit.
+ * A lock whose JSON would be too long for one (8,000 bytes, of which a control character takes six) is swept for.
  */
 const run = statement(
   "replace_waiting_job",
   (t) => `
 with waiting as (
-  select o.id, o.lock from ${t.jobs} o
+  select o.id, o.lock, o.priority from ${t.jobs} o
   where o.queueing_key = (select $1::text::jsonb ->> 'queueingLock')
   for no key update
 ), replaced as (
-  update ${t.jobs} j set queue_name = r.queue, task_name = r.task, priority = r.priority, lock = r.lock, args = r.args,
+  update ${t.jobs} j set queue_name = r.queue, task_name = r.task, priority = coalesce(r.priority, 0), lock = r.lock, args = r.args,
          scheduled_at = s.at, ready = s.at is null or s.at <= now(), wake_at = case when s.at > now() then s.at end
   from waiting w cross join jsonb_to_record($1::text::jsonb) as r(queue text, task text, priority int, lock text, "queueingLock" text,
          args jsonb, "atMs" float8, "inMs" float8)
@@ -23,18 +28,26 @@ with waiting as (
     select coalesce(to_timestamp(r."atMs" / 1000), clock_timestamp() + r."inMs" * interval '1 millisecond') as at
   ) s
   where j.id = w.id
-  returning j.id, j.queue_name, j.wake_at, w.lock as former_lock
+  returning j.id, j.queue_name, j.wake_at, case when w.lock is distinct from j.lock or j.priority < w.priority then w.lock end as left_lock
 ), changed as (
   select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from replaced
-), notified as materialized (${notifyIdle(t, "changed")})
-select (select id::text from replaced) as id, (select former_lock from replaced) as "formerLock", (select sent::int from notified) as notified`,
+), notified as materialized (${notifyIdle(t, "changed")}
+), left_to_workers as materialized (
+  select pg_notify('${t.channel.replaceAll("'", "''")}', case when octet_length(p.payload) < 8000 then p.payload else '{"sweep": true}' end)
+  from (select json_build_object('promote', r.left_lock)::text as payload from replaced r where r.left_lock is not null and $2::boolean) p
+)
+select (select id::text from replaced) as id, (select left_lock from replaced) as "leftLock", (select sent::int from notified) as notified,
+       (select count(*)::int from left_to_workers) as told`,
 );
 
 /** Replaces the job that waits under the queueing lock of `job` and gives its id; undefined when none waits. */
-export async function replaceWaitingJob(sql: QueueSql, job: NewJob): Promise<bigint | undefined> {
-  const row = await run<{ id: string | null; formerLock: string | null }>(sql, [newJobJson(job)]);
+export async function replaceWaitingJob(
+  sql: QueueSql,
+  job: NewJob,
+  { inTransaction }: { readonly inTransaction: boolean },
+): Promise<bigint | undefined> {
+  const row = await run<{ id: string | null; leftLock: string | null }>(sql, [newJobJson(job), inTransaction]);
   if (row.id === null) return undefined;
-  // It may have been the head of that lock, and is not any longer: what waited behind it must not wait for a sweep.
-  if (row.formerLock !== null) await promoteLocks(sql, [row.formerLock]);
+  if (row.leftLock !== null && !inTransaction) await promoteLocks(sql, [row.leftLock]);
   return BigInt(row.id);
 }

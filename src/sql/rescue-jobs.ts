@@ -3,13 +3,13 @@ import { notifyIdle, queueingKeyAgain } from "./job-row.ts";
 import { numberArray, type QueueSql, statement, type TableNames } from "./statement.ts";
 
 /**
- * The rows that the workers in the relation `dead` hold.
+ * The running jobs of workers that `isOfWorkers`, an SQL condition on `j.worker_id`, takes.
  *
  * No index has worker_id, which every claim changes. A running job is in the fetch index for its first seconds, at the
  * far end of the wake index after that, and in the lock index if a lock's head took it along.
  */
-export function runningJobs(t: TableNames): string {
-  const mine = "j.status = 'doing' and j.worker_id = any(array(select id from dead))";
+export function runningJobs(t: TableNames, isOfWorkers: string): string {
+  const mine = `j.status = 'doing' and ${isOfWorkers}`;
   return `
   select j.ctid as tid, j.worker_id, j.lock from ${t.jobs} j where j.ready and ${mine}
   union select j.ctid, j.worker_id, j.lock from ${t.jobs} j where not j.ready and j.wake_at = 'infinity' and ${mine}
@@ -33,10 +33,10 @@ const run = statement(
 with dead as materialized (
   select id from ${t.workers} where id = any($1::text::bigint[])
     and last_heartbeat < now() - $2::float8 * interval '1 millisecond' for update skip locked
-), running as materialized (${runningJobs(t)}
+), running as materialized (${runningJobs(t, "j.worker_id = any(array(select id from dead))")}
 ), verdicts as materialized (
   select j.ctid as tid, j.id, j.rescues + counted as rescues,
-         case when j.abort_requested then 'aborted' when j.rescues + counted > $3::int then 'failed' else 'todo' end as status
+         case when j.abort_requested then 'aborted' when counted = 1 and j.rescues >= $3::int then 'failed' else 'todo' end as status
   from ${t.jobs} j, lateral (select case when j.rescues = 0 or j.wake_at = 'infinity' then 1 else 0 end as counted) c
   where j.ctid = any(array(select tid from running)) and j.status = 'doing'
   for no key update of j skip locked

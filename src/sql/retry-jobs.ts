@@ -1,6 +1,6 @@
 import type { EventDetail } from "./end-jobs.ts";
 import { lostAmong } from "./finish-jobs.ts";
-import { type Lease, notifyIdle, queueingKeyAgain } from "./job-row.ts";
+import { type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /** A job whose run failed and which shall run again. */
@@ -23,6 +23,7 @@ const run = statement(
 with failed as materialized (
   select * from jsonb_to_recordset($1::text::jsonb)
     as (id bigint, lease int, "delayMs" float8, priority int, queue text, "setLock" boolean, lock text, detail jsonb)
+  limit ${PATIENCE}
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null,
          attempts = j.attempts + 1, priority = coalesce(f.priority, j.priority), queue_name = coalesce(f.queue, j.queue_name),
@@ -49,21 +50,36 @@ with failed as materialized (
   select id from again union all select id from aborted
 )
 select (select count(*)::int from done) as count, (select json_agg(d.id::text)::text from done d) as ids,
-       (select sent::int from notified) as notified`,
+       (select json_agg(id::text)::text from aborted) as aborted, (select sent::int from notified) as notified`,
 );
 
-/** Puts failed jobs back to wait for their next run and gives those that no longer belonged to the worker. */
+export interface PutBack<Item> {
+  /** They no longer belonged to the worker. */
+  readonly lost: Item[];
+  /** Their abort had been requested: they ended as aborted instead. */
+  readonly aborted: readonly bigint[];
+}
+
+/** Puts failed jobs back to wait for their next run. */
 export async function retryJobs<Item extends RetriedJob>(
   sql: QueueSql,
   workerId: bigint,
   jobs: readonly Item[],
-): Promise<Item[]> {
+): Promise<PutBack<Item>> {
   const rows = jobs.map(({ id, lease, delayMs, priority, queue, lock, detail }) => ({
     ...{ id: String(id), lease, delayMs, priority, queue, detail },
     ...(lock === undefined ? {} : { setLock: true, lock }),
   }));
-  return lostAmong(
-    jobs,
-    await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows), String(workerId)]),
-  );
+  return putBack(jobs, await run<PutBackRow>(sql, [JSON.stringify(rows), String(workerId)]));
+}
+
+export interface PutBackRow {
+  readonly count: number;
+  readonly ids: string | null;
+  readonly aborted: string | null;
+}
+
+export function putBack<Item extends Lease>(jobs: readonly Item[], row: PutBackRow): PutBack<Item> {
+  const aborted = row.aborted === null ? [] : (JSON.parse(row.aborted) as string[]).map(BigInt);
+  return { lost: lostAmong(jobs, row), aborted };
 }

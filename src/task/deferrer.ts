@@ -54,7 +54,7 @@ export interface Deferrer<Tx> {
   defer<Input>(task: Task<Input>, ...rest: DeferParameters<NoInfer<Input>, DeferOptions<Tx>>): Promise<bigint>;
 
   /**
-   * Writes one job per arguments in one statement, all or none, and gives their ids in the same order.
+   * Writes one job per arguments, all or none, and gives their ids in the same order.
    *
    * @throws as `defer`; AlreadyEnqueuedError when any queueing lock is taken or given twice.
    */

@@ -1,5 +1,5 @@
 import type { Job } from "../job.ts";
-import type { JsonValue } from "../json.ts";
+import type { JsonCompatible } from "../json.ts";
 import type { Logger } from "../logger.ts";
 import type { Deferrer } from "./deferrer.ts";
 
@@ -22,5 +22,9 @@ export interface JobContext extends Deferrer<object> {
    * @param result Stored on the job; absent for none.
    * @throws LeaseLostError when the job no longer belongs to this worker: the transaction must roll back.
    */
-  complete(tx: object, result?: JsonValue): Promise<void>;
+  complete(tx: object): Promise<void>;
+  // Not one signature with `result?`: TypeScript would infer only the first member of a union.
+  complete<Result>(tx: object, result: Result & JsonResult<Result>): Promise<void>;
 }
+
+type JsonResult<T> = T extends undefined ? undefined : JsonCompatible<T>;

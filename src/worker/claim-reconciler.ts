@@ -1,6 +1,5 @@
-import type { Lease } from "../sql/job-row.ts";
+import type { ClaimedJob, Lease } from "../sql/job-row.ts";
 import { listWorkerJobs } from "../sql/list-worker-jobs.ts";
-import { releaseJobs } from "../sql/release-jobs.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /**
@@ -10,14 +9,22 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 export class ClaimReconciler {
   readonly #runtime: WorkerRuntime;
   readonly #isKnown: (job: Lease) => boolean;
-  readonly #onReleased: () => void;
+  readonly #release: (jobs: readonly ClaimedJob[]) => void;
   #isInDoubt = false;
 
   /** @param isKnown Whether the worker has the job: waiting, running or to be written. */
-  constructor(runtime: WorkerRuntime, isKnown: (job: Lease) => boolean, onReleased: () => void) {
+  constructor(
+    runtime: WorkerRuntime,
+    isKnown: (job: Lease) => boolean,
+    release: (jobs: readonly ClaimedJob[]) => void,
+  ) {
     this.#runtime = runtime;
     this.#isKnown = isKnown;
-    this.#onReleased = onReleased;
+    this.#release = release;
+  }
+
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
   }
 
   /** A fetch failed: maybe only its answer was lost. */
@@ -32,8 +39,7 @@ export class ClaimReconciler {
     const held = await listWorkerJobs(sql, identity.id);
     const unknown = held.filter((job) => !this.#isKnown(job));
     if (unknown.length > 0) {
-      await releaseJobs(sql, { workerId: identity.id, jobs: unknown, lockKeepers: [] });
-      this.#onReleased();
+      this.#release(unknown);
     }
     this.#isInDoubt = false;
   }

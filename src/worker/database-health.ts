@@ -1,4 +1,4 @@
-import type { Clock, Random } from "../clock.ts";
+import { type Clock, type Random, sleep } from "../clock.ts";
 import { DatabaseError } from "../database-error.ts";
 import type { WorkerEvents } from "../events.ts";
 
@@ -46,6 +46,10 @@ export class DatabaseHealth {
     return backoff * (0.5 + 0.5 * this.#random());
   }
 
+  get isGivenUp(): boolean {
+    return this.#givingUp;
+  }
+
   /** From now on the next failure of a statement is its last: the end of a shutdown cannot wait for a database. */
   giveUp(): void {
     this.#givingUp = true;
@@ -54,7 +58,8 @@ export class DatabaseHealth {
   /**
    * Runs a statement until it goes through.
    *
-   * @throws DatabaseError when Postgres refuses its data, which no repetition mends; any error after `giveUp`.
+   * @throws DatabaseError when Postgres refuses its data, which no repetition mends, or would have to wait for rows
+   * that others keep locked; any error after `giveUp`.
    */
   async insist<T>(run: () => Promise<T>): Promise<T> {
     for (;;) {
@@ -63,9 +68,10 @@ export class DatabaseHealth {
         this.ok();
         return result;
       } catch (error) {
-        const refused = error instanceof DatabaseError && error.isDataProblem && !isCollision(error);
-        if (refused || this.#givingUp) throw error;
-        await new Promise<void>((resolve) => this.#clock.timer(this.failed(error), resolve));
+        const isDatabaseError = error instanceof DatabaseError;
+        const isRefused = isDatabaseError && error.isDataProblem && !isCollision(error);
+        if (isRefused || (isDatabaseError && error.isLocked) || this.#givingUp) throw error;
+        await sleep(this.#clock, this.failed(error));
       }
     }
   }

@@ -105,10 +105,13 @@ export class FetchLoop implements Service {
     const limit = this.#limit();
     if (limit === 0) return this.#sleepBusy();
     const { names, nextWakeMs } = await queues.current();
-    const fetched = names.length === 0 ? { jobs: [], more: false, nextWakeMs } : await fetcher.fetch(names, limit);
+    const fetched =
+      names.length === 0 ? { jobs: [], textLength: 0, more: false, nextWakeMs } : await fetcher.fetch(names, limit);
     runtime.health.ok();
     this.#wakeTimer.dueIn(this.#isWakeBlocked && fetched.nextWakeMs === 0 ? BLOCKED_WAKE_MS : fetched.nextWakeMs);
-    if (fetched.jobs.length < limit && !fetched.more) queues.expire();
+    const isDry = fetched.jobs.length < limit && !fetched.more;
+    const others = isDry && queues.ranDry(fetched.jobs.length);
+    if (fetched.jobs.length === 0 && others) return 0;
     // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
     if (fetched.jobs.length === 0 && !fetched.more)
       return dispatcher.free === 0 ? this.#sleepBusy() : this.#sleepIdle();

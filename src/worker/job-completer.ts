@@ -1,9 +1,13 @@
+import { sleep } from "../clock.ts";
 import type { Job } from "../job.ts";
+import { findUnlockedJobs } from "../sql/find-unlocked-jobs.ts";
+import type { ClaimedJob, Lease } from "../sql/job-row.ts";
 import { promoteLocks } from "../sql/promote-locks.ts";
-import { type CompletionBatch, emptyBatch, writeBatch } from "./completion-batch.ts";
+import { CompletionBatch } from "./completion-batch.ts";
 import { errorDetail } from "./error-detail.ts";
 import type { Outcome } from "./run-outcome.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
+import { writeBatch } from "./write-batch.ts";
 
 export interface CompleterCallbacks {
   /** The next jobs of some locks may run. */
@@ -14,6 +18,13 @@ export interface CompleterCallbacks {
   onWritten(): void;
 }
 
+/** Larger ones take no less time per job, and the slots wait for room. */
+const MAX_BATCH = 1000;
+/** How many full batches may wait before no further jobs are started. */
+const MAX_WAITING_BATCHES = 3;
+/** How soon to look again at rows that another transaction keeps locked. */
+const HELD_MS = 250;
+
 /**
  * Writes what became of jobs, many in one statement: at once when nothing is being written, otherwise together with
  * all that comes in until then. No timer, so that nothing waits on an idle worker, and the batches grow with the load.
@@ -23,11 +34,16 @@ export interface CompleterCallbacks {
 export class JobCompleter {
   readonly #runtime: WorkerRuntime;
   readonly #callbacks: CompleterCallbacks;
-  #pending: CompletionBatch = emptyBatch();
+  /** In the order in which they are written; new outcomes go into the last one. */
+  readonly #pending: CompletionBatch[] = [new CompletionBatch()];
   #flushing: Promise<void> | undefined;
+  /** Rows that another transaction keeps locked. */
+  readonly #held = new CompletionBatch();
+  #waitingForHeld: Promise<void> | undefined;
   readonly #promoting = new Set<Promise<void>>();
-  /** Jobs whose outcome is not written yet. */
-  readonly #unwritten = new Set<bigint>();
+  /** Jobs whose outcome is not written yet, each under its latest claim. */
+  readonly #unwritten = new Map<bigint, Lease>();
+  #hasGivenUp = false;
 
   constructor(runtime: WorkerRuntime, callbacks: CompleterCallbacks) {
     this.#runtime = runtime;
@@ -36,7 +52,12 @@ export class JobCompleter {
 
   /** Too much waits to be written: no further jobs should be started. */
   get isOverloaded(): boolean {
-    return this.#pending.size > 4 * Math.max(this.#runtime.options.maxPrefetch, this.#runtime.options.concurrency);
+    return this.#pending.length > MAX_WAITING_BATCHES;
+  }
+
+  /** Whether the outcomes of some jobs were never written, so that these are left to the rescue. */
+  get hasGivenUp(): boolean {
+    return this.#hasGivenUp;
   }
 
   /**
@@ -45,26 +66,18 @@ export class JobCompleter {
    * @param releasesLock Nothing of the job's lane follows, so that the lock's next job may run.
    */
   add(job: Job, outcome: Outcome, releasesLock: boolean): void {
-    const pending = this.#pending;
-    this.#unwritten.add(job.id);
-    pending.jobs.push(job);
+    const pending = this.#room();
+    const { id, lease } = job;
     switch (outcome.kind) {
       case "succeeded":
         pending.succeeded.push(job);
         break;
       case "failed":
       case "aborted":
-        pending.ended.push({
-          id: job.id,
-          lease: job.lease,
-          job,
-          status: outcome.kind,
-          detail: this.#detail(job, outcome.error),
-        });
+        pending.ended.push({ id, lease, job, status: outcome.kind, detail: this.#detail(job, outcome.error) });
         break;
       case "retry": {
-        const detail = this.#detail(job, outcome.error);
-        pending.retried.push({ id: job.id, lease: job.lease, job, ...outcome.retry, detail });
+        pending.retried.push({ id, lease, job, ...outcome.retry, detail: this.#detail(job, outcome.error) });
         if (typeof outcome.retry.lock === "string") pending.locks.add(outcome.retry.lock);
         break;
       }
@@ -72,90 +85,135 @@ export class JobCompleter {
         pending.released.push(job);
         break;
       case "completed":
-      case "undecided":
       case "lost":
         break;
       default:
         outcome satisfies never;
     }
-    pending.size++;
+    this.#unwritten.set(id, job);
     if (job.lock !== null && releasesLock) pending.locks.add(job.lock);
     this.#flush();
   }
 
   /** Gives jobs back that were claimed and not run. `keeper` runs on under their lock. */
-  release(jobs: readonly Job[], keeper?: bigint): void {
+  release(jobs: readonly ClaimedJob[], keeper?: ClaimedJob): void {
     if (jobs.length === 0) return;
-    for (const job of jobs) this.#unwritten.add(job.id);
-    this.#pending.jobs.push(...jobs);
-    this.#pending.released.push(...jobs);
-    this.#pending.size += jobs.length;
-    if (keeper !== undefined) this.#pending.lockKeepers.push(keeper);
-    else for (const job of jobs) if (job.lock !== null) this.#pending.locks.add(job.lock);
+    const pending = this.#room();
+    for (const job of jobs) this.#unwritten.set(job.id, job);
+    pending.released.push(...jobs);
+    if (keeper) pending.lockKeepers.push(keeper);
+    else for (const job of jobs) if (job.lock !== null) pending.locks.add(job.lock);
     this.#flush();
   }
 
   /** Whether the outcome of the job is still to be written. */
-  holds(id: bigint): boolean {
-    return this.#unwritten.has(id);
+  holds(job: Lease): boolean {
+    return this.#unwritten.get(job.id)?.lease === job.lease;
   }
 
   /** Resolves when all that was added is written. */
   async drain(): Promise<void> {
-    while (this.#flushing || this.#promoting.size > 0) {
-      await this.#flushing;
-      await Promise.all(this.#promoting);
+    while (this.#flushing || this.#waitingForHeld || this.#promoting.size > 0) {
+      await Promise.all([this.#flushing, this.#waitingForHeld, ...this.#promoting]);
     }
   }
 
   /** Lets the next jobs of these locks run, beside whatever is being written. */
   promote(locks: readonly string[]): void {
     if (locks.length === 0) return;
-    const { health, sql } = this.#runtime;
-    const promoting = health
-      .insist(() => promoteLocks(sql, locks))
-      .then((promoted) => {
-        if (promoted > 0) this.#callbacks.onPromoted();
-      })
-      // The sweep finds these locks.
+    // The sweep finds the locks of one that is given up.
+    const promoting = this.#promote(locks)
       .catch(() => undefined)
       .finally(() => this.#promoting.delete(promoting));
     this.#promoting.add(promoting);
+  }
+
+  async #promote(locks: readonly string[]): Promise<void> {
+    const { health, sql, clock } = this.#runtime;
+    const { promoted, held } = await health.insist(() => promoteLocks(sql, locks));
+    if (promoted > 0) this.#callbacks.onPromoted();
+    if (held.length === 0 || health.isGivenUp) return;
+    await sleep(clock, HELD_MS);
+    await this.#promote(held);
   }
 
   #detail(job: Job, error: unknown): ReturnType<typeof errorDetail> {
     return errorDetail(error, { attempt: job.attempts + 1, workerId: this.#runtime.identity.id });
   }
 
+  /** The batch that is filled now. */
+  #room(): CompletionBatch {
+    const last = this.#pending.at(-1);
+    if (last && last.size < MAX_BATCH) return last;
+    const next = new CompletionBatch();
+    this.#pending.push(next);
+    return next;
+  }
+
   #flush(): void {
     this.#flushing ??= this.#writeAll().finally(() => {
       this.#flushing = undefined;
       // Something was added between the last look and here.
-      if (this.#pending.size > 0) this.#flush();
+      if (!this.#isWritten) this.#flush();
     });
+  }
+
+  get #isWritten(): boolean {
+    return this.#pending.every((batch) => batch.isEmpty);
   }
 
   async #writeAll(): Promise<void> {
     // Later, so that all jobs that end in this moment come along.
     await Promise.resolve();
-    while (this.#pending.size > 0) {
-      const batch = this.#pending;
-      this.#pending = emptyBatch();
-      try {
-        const lost = await writeBatch(batch, this.#runtime);
-        for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
-        this.promote([...batch.locks]);
-        // No notification tells this worker of its own retries while it does not say that it is idle.
-        if (batch.retried.length > 0)
-          this.#callbacks.onRetried(Math.min(...batch.retried.map(({ delayMs }) => delayMs)));
-      } catch (error) {
-        this.#runtime.logger.error(
-          { action: "completion_lost", error, jobs: batch.size },
-          "What became of some jobs could not be written: they are left to the rescue",
-        );
-      }
-      for (const job of batch.jobs) this.#unwritten.delete(job.id);
+    while (!this.#isWritten) {
+      const batch = this.#pending.shift() ?? new CompletionBatch();
+      const { lost, held, errors } = await writeBatch(batch, this.#runtime);
+      for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
+      for (const error of errors) this.#giveUp(error);
+      const stillHeld = new Set(held.jobs);
+      for (const job of batch.jobs) if (!stillHeld.has(job)) this.#forget(job);
+      this.#hold(held);
+      this.promote([...batch.locks]);
+      // No notification tells this worker of its own retries while it does not say that it is idle.
+      if (batch.retried.length > 0) this.#callbacks.onRetried(Math.min(...batch.retried.map(({ delayMs }) => delayMs)));
       this.#callbacks.onWritten();
+    }
+  }
+
+  /** A later claim of the same job may have taken its place. */
+  #forget(job: Lease): void {
+    if (this.holds(job)) this.#unwritten.delete(job.id);
+  }
+
+  #giveUp(error: unknown): void {
+    this.#hasGivenUp = true;
+    const fields = { action: "completion_lost", error };
+    this.#runtime.logger.error(fields, "What became of some jobs could not be written: they are left to the rescue");
+  }
+
+  #hold(held: CompletionBatch): void {
+    this.#held.merge(held);
+    if (this.#held.size === 0) return;
+    this.#waitingForHeld ??= this.#untilUnlocked().finally(() => {
+      this.#waitingForHeld = undefined;
+      if (!this.#runtime.health.isGivenUp) this.#hold(new CompletionBatch());
+    });
+  }
+
+  /** Writes what is held as its rows become free. Nothing else waits for them. */
+  async #untilUnlocked(): Promise<void> {
+    const { health, sql, clock } = this.#runtime;
+    while (this.#held.size > 0) {
+      await sleep(clock, HELD_MS);
+      const ids = [...this.#held.jobs, ...this.#held.lockKeepers].map(({ id }) => id);
+      const free = await health.insist(() => findUnlockedJobs(sql, ids)).catch(() => new Set<bigint>());
+      const unlocked = this.#held.takeUnlocked(free);
+      if (!unlocked.isEmpty) {
+        this.#pending.push(unlocked);
+        this.#flush();
+      } else if (health.isGivenUp) {
+        return this.#giveUp(new Error(`Other transactions keep ${this.#held.size} jobs locked`));
+      }
     }
   }
 }

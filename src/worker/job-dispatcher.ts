@@ -1,4 +1,5 @@
 import type { Job } from "../job.ts";
+import type { Lease } from "../sql/job-row.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { JobExecutor } from "./job-executor.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
@@ -27,6 +28,8 @@ export class JobDispatcher {
   readonly #parts: DispatcherParts;
   #waiting: Lane[] = [];
   readonly #active = new Map<Lane, { readonly job: Job; readonly startedAt: number }>();
+  /** Lanes whose handler was given up inside the transaction that completes its job: their lock stays taken. */
+  readonly #parked = new Map<Lane, { readonly job: Job }>();
   #buffered = 0;
   #ended = 0;
   #stopped = false;
@@ -55,10 +58,13 @@ export class JobDispatcher {
   }
 
   /** Whether the job waits or runs here. */
-  holds(id: bigint): boolean {
-    const has = (lane: Lane): boolean => lane.jobs.some((job) => job.id === id);
+  holds({ id, lease }: Lease): boolean {
+    const isIt = (job: Job): boolean => job.id === id && job.lease === lease;
+    const has = (lane: Lane): boolean => lane.jobs.some(isIt);
     if (this.#waiting.some(has)) return true;
-    for (const [lane, current] of this.#active) if (current.job.id === id || has(lane)) return true;
+    for (const running of [this.#active, this.#parked]) {
+      for (const [lane, current] of running) if (isIt(current.job) || has(lane)) return true;
+    }
     return false;
   }
 
@@ -107,8 +113,11 @@ export class JobDispatcher {
     this.#waiting = this.#waiting.filter((lane) => lane.claimedAt >= before);
     this.#buffered -= countJobs(stale);
     this.#parts.completer.release(stale.flatMap((lane) => lane.jobs));
-    if (stale.length > 0) this.#parts.onCapacity();
-    for (const [lane, current] of this.#active) if (current.startedAt < before) this.#cut(lane, current.job.id);
+    for (const [lane, current] of this.#active) if (current.startedAt < before) this.#cut(lane, current.job);
+    if (stale.length === 0) return;
+    // Or they would be fetched again at once, and kept from workers that have free slots.
+    this.#parts.gauge.stalled();
+    this.#parts.onCapacity();
   }
 
   /** Starts no further jobs, gives back what still comes, and those that have not started, also of the lanes that are running. */
@@ -118,7 +127,7 @@ export class JobDispatcher {
     this.#waiting = [];
     this.#buffered = 0;
     this.#parts.completer.release(unstarted);
-    for (const [lane, current] of this.#active) this.#cut(lane, current.job.id);
+    for (const [lane, current] of this.#active) this.#cut(lane, current.job);
   }
 
   /** Resolves when no job runs any more. */
@@ -128,28 +137,50 @@ export class JobDispatcher {
   }
 
   /** Gives back what follows in a lane. `keeper` runs on under its lock. */
-  #cut(lane: Lane, keeper?: bigint): void {
+  #cut(lane: Lane, keeper?: Job): void {
     this.#parts.completer.release(lane.jobs.splice(0), keeper);
   }
 
   async #run(lane: Lane): Promise<void> {
-    const { runtime, executor, completer, gauge } = this.#parts;
+    const { runtime, executor } = this.#parts;
     for (let job = lane.jobs.shift(); job; job = lane.jobs.shift()) {
       const startedAt = runtime.clock.now();
       this.#active.set(lane, { job, startedAt });
-      const outcome = await executor.execute(job);
-      const durationMs = runtime.clock.now() - startedAt;
-      gauge.jobEnded(durationMs);
-      this.#ended++;
-      reportOutcome(runtime.events, job, outcome, durationMs);
-      // The job goes back to the head of its lock, so those behind it must not overtake it here.
-      if (!lockStaysOurs(outcome)) this.#cut(lane);
-      completer.add(job, outcome, lane.jobs.length === 0);
+      const outcome = await executor.execute(job, lane.claimedAt);
+      if (outcome.kind === "undecided") {
+        void this.#park(lane, job, startedAt, outcome.decided);
+        break;
+      }
+      this.#end(lane, job, startedAt, outcome);
     }
     this.#active.delete(lane);
     if (this.#active.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     this.dispatch();
     this.#parts.onCapacity();
+  }
+
+  #end(lane: Lane, job: Job, startedAt: number, outcome: Outcome): void {
+    const { runtime, completer, gauge } = this.#parts;
+    const durationMs = runtime.clock.now() - startedAt;
+    gauge.jobEnded(durationMs);
+    this.#ended++;
+    reportOutcome(runtime.events, job, outcome, durationMs);
+    // The job goes back to the head of its lock, so those behind it must not overtake it here.
+    if (!lockStaysOurs(outcome)) this.#cut(lane);
+    completer.add(job, outcome, lane.jobs.length === 0);
+  }
+
+  /** Frees the slot of a lane; when its handler ends after all, the lane goes on. */
+  async #park(lane: Lane, job: Job, startedAt: number, decided: Promise<Outcome>): Promise<void> {
+    this.#parked.set(lane, { job });
+    const outcome = await decided;
+    this.#parked.delete(lane);
+    this.#end(lane, job, startedAt, outcome);
+    if (this.#stopped) return this.#cut(lane);
+    if (lane.jobs.length === 0) return;
+    this.#waiting.unshift(lane);
+    this.#buffered += lane.jobs.length;
+    this.dispatch();
   }
 }
 

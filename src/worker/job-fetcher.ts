@@ -13,6 +13,7 @@ const PLAIN_AFTER = 20;
 
 export interface FetchedJobs {
   readonly jobs: readonly Job[];
+  readonly textLength: number;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
   /** Milliseconds until the next scheduled job is due. */
@@ -39,33 +40,37 @@ export class JobFetcher {
     const startedAt = clock.now();
     const fetched = this.#withLocks ? await this.#fetchLocked(queues, limit) : await this.#fetchPlain(queues, limit);
     const durationMs = clock.now() - startedAt;
-    this.#gauge.fetched(durationMs);
+    this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
     if (events.has("jobs_fetched")) events.emit("jobs_fetched", { count: fetched.jobs.length, durationMs });
     return fetched;
   }
 
   async #fetchPlain(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const { sql, identity } = this.#runtime;
-    const { jobs, seen, special, nextWakeMs } = await fetchJobs(sql, { workerId: identity.id, queues, limit });
+    const { jobs, textLength, seen, special, nextWakeMs } = await fetchJobs(sql, {
+      workerId: identity.id,
+      queues,
+      limit,
+    });
     if (special) {
       this.#withLocks = true;
       this.#sinceLocks = 0;
       return this.#fetchLocked(queues, limit);
     }
-    return { jobs, more: seen > jobs.length, nextWakeMs };
+    return { jobs, textLength, more: seen > jobs.length, nextWakeMs };
   }
 
   async #fetchLocked(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const { sql, identity } = this.#runtime;
     const window = Math.min(Math.max(limit, this.#window), MAX_WINDOW);
     const request = { workerId: identity.id, queues, limit, window, followers: this.#gauge.followers };
-    const { jobs, seen, aside, waitingLocks, nextWakeMs } = await fetchLockedJobs(sql, request);
+    const { jobs, textLength, seen, aside, waitingLocks, nextWakeMs } = await fetchLockedJobs(sql, request);
     // The release of these locks may have crossed the statement, and would then have found nobody waiting.
     this.#completer.promote(waitingLocks);
     const isShort = jobs.length < limit;
     this.#window = isShort && aside > 0 ? window * WINDOW_GROWTH : 0;
     if (aside > 0 || jobs.some((job) => job.lock !== null)) this.#sinceLocks = 0;
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
-    return { jobs, more: isShort && (aside > 0 || seen > jobs.length), nextWakeMs };
+    return { jobs, textLength, more: isShort && (aside > 0 || seen > jobs.length), nextWakeMs };
   }
 }

@@ -1,4 +1,5 @@
 import type { Unlisten } from "../connector.ts";
+import { findTextProblem } from "../json.ts";
 import { Loop, type Service } from "../service.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -9,6 +10,10 @@ export interface Notification {
   readonly delayMs?: number;
   /** Somebody asked for the abort of this job. */
   readonly abort?: string;
+  /** The head of this lock may have changed. */
+  readonly promote?: string;
+  /** The heads of some locks may have changed. */
+  readonly sweep?: true;
 }
 
 export interface ListenerHandlers {
@@ -95,13 +100,20 @@ export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, abort } = parsed as Record<string, unknown>;
+    const { queue, delayMs, abort, promote, sweep } = parsed as Record<string, unknown>;
     return {
-      ...(typeof queue === "string" ? { queue } : {}),
+      ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
       ...(typeof abort === "string" ? { abort } : {}),
+      ...(isStorable(promote) ? { promote } : {}),
+      ...(sweep === true ? { sweep } : {}),
     };
   } catch {
     return {};
   }
+}
+
+/** A statement with any other text among its values fails, and with it what was to be done beside. */
+function isStorable(value: unknown): value is string {
+  return typeof value === "string" && findTextProblem(value, "payload") === undefined;
 }

@@ -5,22 +5,28 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 const PAGE = 1000;
 const PAUSE_MS = 60_000;
+const PAGE_PAUSE_MS = 1000;
 
-/** Finds locks whose next job was not let run, because its worker died between releasing the lock and saying so. */
+/**
+ * Finds locks whose next job was not let run, because its worker died between releasing the lock and saying so; and
+ * lets the next jobs run of those locks that others name.
+ */
 export class LockSweeper implements Service {
+  readonly #runtime: WorkerRuntime;
+  readonly #completer: JobCompleter;
   readonly #loop: Loop;
-  #after = "";
+  /** Named since the last step: one statement for all that come in one packet. */
+  readonly #named = new Set<string>();
+  #from = "";
+  #sweepAt = Number.NEGATIVE_INFINITY;
+  /** A whole sweep is wanted that begins from now on. */
+  #isAsked = false;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter) {
-    const { sql, clock, health, random } = runtime;
-    const step = async (): Promise<number> => {
-      const { idle, next } = await sweepLocks(sql, { after: this.#after, limit: PAGE });
-      health.ok();
-      completer.promote(idle);
-      this.#after = next ?? "";
-      return next === undefined ? PAUSE_MS * (0.5 + random()) : 1000;
-    };
-    this.#loop = new Loop({ clock, step, onError: (error) => health.failed(error) });
+    this.#runtime = runtime;
+    this.#completer = completer;
+    const { clock, health } = runtime;
+    this.#loop = new Loop({ clock, step: () => this.#step(), onError: (error) => health.failed(error) });
   }
 
   start(): Promise<void> {
@@ -29,5 +35,39 @@ export class LockSweeper implements Service {
 
   stop(): Promise<void> {
     return this.#loop.stop();
+  }
+
+  /** The head of this lock may have changed. */
+  promote(lock: string): void {
+    this.#named.add(lock);
+    this.#loop.wake();
+  }
+
+  /** The heads of some locks may have changed. A sweep that is under way goes on to its end, and the next follows it. */
+  sweep(): void {
+    this.#isAsked = true;
+    this.#loop.wake();
+  }
+
+  async #step(): Promise<number> {
+    const { clock } = this.#runtime;
+    this.#completer.promote([...this.#named]);
+    this.#named.clear();
+    if (clock.now() >= this.#sweepAt || this.#isDueAnew) await this.#sweepPage();
+    return this.#isDueAnew ? 0 : this.#sweepAt - clock.now();
+  }
+
+  get #isDueAnew(): boolean {
+    return this.#isAsked && this.#from === "";
+  }
+
+  async #sweepPage(): Promise<void> {
+    const { sql, health, clock, random } = this.#runtime;
+    if (this.#from === "") this.#isAsked = false;
+    const { idle, next } = await sweepLocks(sql, { from: this.#from, limit: PAGE });
+    health.ok();
+    this.#completer.promote(idle);
+    this.#from = next ?? "";
+    this.#sweepAt = clock.now() + (next === undefined ? PAUSE_MS * (0.5 + random()) : PAGE_PAUSE_MS);
   }
 }

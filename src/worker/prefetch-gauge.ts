@@ -7,6 +7,9 @@ const ROUND_TRIPS_AHEAD = 4;
 /** A lane, jobs of one lock that run one after the other, should be over in about this time. */
 const LANE_MS = 50;
 
+/** What waits in memory should be no more than about this many characters of arguments. */
+const MAX_WAITING_LENGTH = 32 * 1024 * 1024;
+
 /**
  * Measures how fast jobs end and how long a fetch takes, and says how many jobs to fetch ahead: none while they are
  * long, so that priorities are exact and other workers get their share; hundreds while they are short, so that no slot
@@ -20,6 +23,8 @@ export class PrefetchGauge {
   #ratePerMs = 0;
   #roundTripMs = 0;
   #durationMs: number | undefined;
+  /** The mean length of a job's JSON text in the last fetch. */
+  #jobLength = 1;
 
   constructor(clock: Clock, maxPrefetch: number) {
     this.#clock = clock;
@@ -32,7 +37,8 @@ export class PrefetchGauge {
     this.#durationMs = smooth(this.#durationMs ?? durationMs, durationMs);
   }
 
-  fetched(roundTripMs: number): void {
+  fetched(roundTripMs: number, jobs: number, textLength: number): void {
+    if (jobs > 0) this.#jobLength = textLength / jobs;
     this.#roundTripMs = this.#roundTripMs === 0 ? roundTripMs : smooth(this.#roundTripMs, roundTripMs);
     const now = this.#clock.now();
     const elapsedMs = Math.max(now - this.#since, 0.1);
@@ -43,9 +49,19 @@ export class PrefetchGauge {
     this.#since = now;
   }
 
+  /** Jobs that were fetched ahead waited in vain: what was measured holds no more. */
+  stalled(): void {
+    this.#ratePerMs = 0;
+    this.#ended = 0;
+  }
+
   /** How many jobs to have ready beyond the free slots. */
   get depth(): number {
-    return Math.min(this.#maxPrefetch, Math.floor(this.#ratePerMs * this.#roundTripMs * ROUND_TRIPS_AHEAD));
+    const wanted = Math.min(
+      this.#ratePerMs * this.#roundTripMs * ROUND_TRIPS_AHEAD,
+      MAX_WAITING_LENGTH / this.#jobLength,
+    );
+    return Math.min(this.#maxPrefetch, Math.floor(wanted));
   }
 
   /** How many followers the head of a lock may take along. None before the first job has shown how long they are. */

@@ -1,55 +1,136 @@
 import type { Clock } from "../clock.ts";
-import { listReadyQueues } from "../sql/list-ready-queues.ts";
+import { type ListedQueues, listReadyQueues, type ReadyQueue } from "../sql/list-ready-queues.ts";
+import { probeQueues } from "../sql/probe-queues.ts";
 import type { QueueSql } from "../sql/statement.ts";
 
 /** A fetch looks into each queue, so only into so many at a time; the others follow in turn. */
 const MAX_QUEUES = 64;
+/** So many are compared by priority. 1,000 cost 7 ms, and with more queues than that they are compared by pages. */
+const PAGE = 1000;
 /** A queue that was empty a moment ago is found within this time under load. */
 const REFRESH_MS = 1000;
 
-/** The queues that a fetch looks into: those of the worker's options, or those of them that have ready jobs. */
+/**
+ * The queues that a fetch looks into: those of the worker's options, or those of them that have jobs to fetch, the
+ * ones with the highest priorities first.
+ *
+ * Listed are a page of names at a time. A pass over all of them that found nothing says that there is nothing to do.
+ */
 export class QueueList {
-  readonly #configured: ReadonlySet<string> | undefined;
+  readonly #configured: readonly string[] | undefined;
+  readonly #isOurs: (name: string) => boolean;
   readonly #sql: QueueSql;
   readonly #clock: Clock;
-  #names = new Set<string>();
+  /** Said to have work since they were last looked into. */
+  readonly #named = new Set<string>();
+  #listed: readonly string[] = [];
+  /** What the last fetch looks into, but for what was named since. */
+  #served = new Set<string>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  /** Where the next page of names begins; empty for the first one. */
   #after = "";
+  /** Since the first name, every queue was looked into, and nothing was found. */
+  #isPassEmpty = false;
+  #page = 0;
+  /** Among equals of a page, queues after this one come first: so all have their turn. */
+  readonly #turns: string[] = [];
 
   /** @param configured Undefined for all queues. */
   constructor(configured: readonly string[] | undefined, sql: QueueSql, clock: Clock) {
-    this.#configured = configured && new Set(configured);
+    this.#configured = configured;
+    const ours = configured && new Set(configured);
+    this.#isOurs = (name) => ours?.has(name) ?? true;
     this.#sql = sql;
     this.#clock = clock;
   }
 
-  /** A queue has work, as somebody said. */
+  /** A queue has work, as somebody said: the next fetch looks into it. */
   add(name: string): void {
-    if (this.#isOurs(name) && this.#names.size < MAX_QUEUES) this.#names.add(name);
+    if (!this.#isOurs(name)) return;
+    this.#named.add(name);
+    const [oldest] = this.#named;
+    if (this.#named.size > MAX_QUEUES && oldest !== undefined) {
+      this.#named.delete(oldest);
+      // Nobody may look into that one before the queues are listed anew.
+      this.#isPassEmpty = false;
+    }
+    // It may be looked into at this moment, by a statement that began before there was work.
+    this.#served.delete(name);
   }
 
-  /** The known queues ran empty: others may have work. */
+  /** There may be work in any queue. */
   expire(): void {
     this.#refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The names to fetch from; and, where Postgres was asked for them, when the next scheduled job is due. */
   async current(): Promise<{ names: readonly string[]; nextWakeMs?: number | undefined }> {
-    if (this.#configured && this.#configured.size <= MAX_QUEUES) return { names: [...this.#configured] };
+    if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#configured };
     const isFresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
-    if (isFresh && this.#names.size > 0) return { names: [...this.#names] };
-    for (;;) {
-      const { queues, nextWakeMs } = await listReadyQueues(this.#sql, { limit: MAX_QUEUES, after: this.#after });
-      // A full page has a next one; after the last one it begins anew.
-      this.#after = queues.length < MAX_QUEUES ? "" : (queues.at(-1) ?? "");
-      const names = queues.filter((name) => this.#isOurs(name));
-      this.#names = new Set(names);
-      this.#refreshedAt = this.#clock.now();
-      if (names.length > 0 || this.#after === "") return { names, nextWakeMs };
-    }
+    if (isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
+    // Queues of this page were left before they ran dry.
+    if (this.#listed.length > 0) this.#isPassEmpty = false;
+    const isFirst = this.#after === "";
+    if (isFirst) this.#isPassEmpty = true;
+    this.#page = isFirst ? 0 : this.#page + 1;
+    const { queues, next, nextWakeMs } = await this.#list();
+    this.#after = next ?? "";
+    this.#forgetServed();
+    this.#listed = this.#inOrder(queues);
+    this.#refreshedAt = this.#clock.now();
+    return { names: this.#serve(), nextWakeMs };
   }
 
-  #isOurs(name: string): boolean {
-    return this.#configured?.has(name) ?? true;
+  /**
+   * The queues of the last fetch have no more than it found.
+   *
+   * @returns Whether there are others to look into before it is known that there is nothing to do.
+   */
+  ranDry(found: number): boolean {
+    if (this.#configured && this.#configured.length <= MAX_QUEUES) return false;
+    if (found > 0) this.#isPassEmpty = false;
+    this.#forgetServed();
+    if (this.#listed.length + this.#named.size > 0) {
+      // One empty page after the other: what was listed is worked off to its end, or a pass would never have one.
+      this.#refreshedAt = this.#clock.now();
+      return true;
+    }
+    this.expire();
+    return this.#after !== "" || !this.#isPassEmpty;
+  }
+
+  #list(): Promise<ListedQueues> {
+    if (this.#configured === undefined) return listReadyQueues(this.#sql, { limit: PAGE, after: this.#after });
+    return this.#probe(this.#configured);
+  }
+
+  /** By pages too, in the order of the options: there is no limit to their number. */
+  async #probe(configured: readonly string[]): Promise<ListedQueues> {
+    const start = configured.indexOf(this.#after) + 1;
+    const names = configured.slice(start, start + PAGE);
+    const next = start + PAGE < configured.length ? names.at(-1) : undefined;
+    return { ...(await probeQueues(this.#sql, names)), next };
+  }
+
+  #serve(): readonly string[] {
+    const names = [...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES);
+    this.#served = new Set(names);
+    return names;
+  }
+
+  #forgetServed(): void {
+    for (const name of this.#served) this.#named.delete(name);
+    this.#listed = this.#listed.filter((name) => !this.#served.has(name));
+    this.#served.clear();
+  }
+
+  #inOrder(queues: readonly ReadyQueue[]): string[] {
+    const turn = this.#turns[this.#page] ?? "";
+    const sorted = queues.toSorted(
+      (a, b) => b.priority - a.priority || Number(b.name > turn) - Number(a.name > turn) || (a.name < b.name ? -1 : 1),
+    );
+    const names = sorted.map(({ name }) => name);
+    this.#turns[this.#page] = names[MAX_QUEUES - 1] ?? "";
+    return names;
   }
 }

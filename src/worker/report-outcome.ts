@@ -21,9 +21,6 @@ export function reportOutcome(events: WorkerEvents, job: Job, outcome: Outcome, 
     case "interrupted":
       events.emit("job_interrupted", { job });
       break;
-    case "undecided":
-      // Told as abandoned.
-      break;
     case "lost":
       events.emit("lease_lost", { job });
       break;

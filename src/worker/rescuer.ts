@@ -1,8 +1,12 @@
 import { Loop, type Service } from "../service.ts";
+import { adoptOrphans } from "../sql/adopt-orphans.ts";
 import { listStalledWorkers } from "../sql/list-stalled-workers.ts";
 import { rescueJobs } from "../sql/rescue-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** How often to look for jobs whose worker is unknown, which costs a look at all that is ready. */
+const ADOPT_MS = 600_000;
 
 /** Takes the jobs of dead workers back. Every worker does, and the row locks of the dead one's row keep them apart. */
 export class Rescuer implements Service {
@@ -10,6 +14,7 @@ export class Rescuer implements Service {
   readonly #completer: JobCompleter;
   readonly #onRescued: () => void;
   readonly #loop: Loop;
+  #adoptsAt = Number.NEGATIVE_INFINITY;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, onRescued: () => void) {
     this.#runtime = runtime;
@@ -28,7 +33,11 @@ export class Rescuer implements Service {
   }
 
   async #step(): Promise<number> {
-    const { sql, options, events, health, identity, random } = this.#runtime;
+    const { sql, options, events, health, identity, random, clock } = this.#runtime;
+    if (clock.now() >= this.#adoptsAt) {
+      await adoptOrphans(sql);
+      this.#adoptsAt = clock.now() + ADOPT_MS * (0.5 + random());
+    }
     const { stalledAfterMs, maxRescues } = options;
     const workerIds = (await listStalledWorkers(sql, stalledAfterMs)).filter((id) => id !== identity.id);
     if (workerIds.length > 0) {

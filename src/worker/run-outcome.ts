@@ -1,14 +1,30 @@
 import type { Random } from "../clock.ts";
 import { durationToMs } from "../duration.ts";
-import { type AbortReason, InvalidOptionError, JobAbortedError, JobTimeoutError } from "../errors.ts";
+import {
+  type AbortReason,
+  CompletionRolledBackError,
+  InvalidOptionError,
+  JobAbortedError,
+  JobTimeoutError,
+} from "../errors.ts";
 import type { Job } from "../job.ts";
 import { messageOf } from "../log-events.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import type { RunState } from "../sql/find-run-state.ts";
 import type { RetryDecision } from "../task/retry.ts";
 import type { AnyTask } from "../task/task.ts";
 
 /** How a run of a handler ended. */
 export type RunEnd = { readonly returned: unknown } | { readonly threw: unknown };
+
+/**
+ * The handler was given up inside the transaction that completes the job: what that does is not known yet. Nothing is
+ * written, as that transaction has the row locked, and the job's lock stays taken.
+ */
+export interface Undecided {
+  readonly kind: "undecided";
+  readonly decided: Promise<Outcome>;
+}
 
 /** What becomes of a job after a run. */
 export type Outcome =
@@ -20,8 +36,6 @@ export type Outcome =
   | { readonly kind: "retry"; readonly error: unknown; readonly retry: CheckedRetry }
   /** Interrupted, not failed: the job waits again as if it had not run. */
   | { readonly kind: "interrupted" }
-  /** The handler was given up inside the transaction that completes the job: what that does is not known yet. */
-  | { readonly kind: "undecided" }
   /** Somebody else has the job. */
   | { readonly kind: "lost" };
 
@@ -39,8 +53,8 @@ export interface EndedRun {
   readonly end: RunEnd;
   /** Why the signal was aborted, if it was. */
   readonly abortReason: AbortReason | undefined;
-  /** The handler called `context.complete`, and that committed. */
-  readonly completed: boolean;
+  /** Where the run stands in the database, if the handler called `context.complete`. */
+  readonly completion: RunState | undefined;
   readonly random: Random;
 }
 
@@ -50,10 +64,11 @@ export interface EndedRun {
  */
 export function decideOutcome(run: EndedRun): Outcome {
   const { end, abortReason } = run;
-  if (run.completed) return { kind: "completed" };
-  if (abortReason === "lease_lost") return { kind: "lost" };
-  if ("returned" in end) return { kind: "succeeded" };
-  const error = end.threw;
+  if (run.completion === "ended") return { kind: "completed" };
+  if (abortReason === "lease_lost" || run.completion === "lost") return { kind: "lost" };
+  if ("returned" in end && run.completion === undefined) return { kind: "succeeded" };
+  // It said that it was done and its transaction did not commit: its writes are gone, so it was not.
+  const error = "threw" in end ? end.threw : new CompletionRolledBackError(run.job.id);
   switch (abortReason) {
     case "user_request":
       return { kind: "aborted", error };

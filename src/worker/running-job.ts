@@ -1,6 +1,6 @@
 import { type AbortReason, InvalidArgsError, JobAbortedError, LeaseLostError } from "../errors.ts";
 import type { Job } from "../job.ts";
-import { findJsonProblem, type JsonCompatible, type JsonValue } from "../json.ts";
+import { findJsonProblem, type JsonCompatible } from "../json.ts";
 import type { LogFields, Logger, LogLevel } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
@@ -80,7 +80,7 @@ export class RunningJob implements JobContext {
     return this.#runtime.deferrer.batchDefer(task, argsList, options);
   }
 
-  async complete(tx: object, result?: JsonValue): Promise<void> {
+  async complete(tx: object, result?: unknown): Promise<void> {
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
     const { connector, tables, options, identity } = this.#runtime;

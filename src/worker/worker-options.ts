@@ -33,7 +33,7 @@ export interface WorkerOptions {
   readonly stalledAfter?: Duration;
   /** How often a job may be taken back from dead workers before it fails, 0 to 1,000. Default: 3. */
   readonly maxRescues?: number;
-  /** How many short jobs may be fetched ahead of the free slots, 0 to 2,000. Long jobs never are. Default: 1,000. */
+  /** How many short jobs may be fetched ahead of the free slots, 0 to 10,000. Long jobs never are. Default: 2,000. */
   readonly maxPrefetch?: number;
   /** Logs this worker. Default: the app's logger. */
   readonly logger?: Logger;
@@ -71,7 +71,7 @@ const DEFAULTS = {
   heartbeatInterval: { seconds: 10 },
   stalledAfter: { seconds: 30 },
   maxRescues: 3,
-  maxPrefetch: 1000,
+  maxPrefetch: 2000,
   installSignalHandlers: true,
 } as const satisfies WorkerOptions;
 
@@ -101,7 +101,7 @@ export function resolveWorkerOptions(given: WorkerOptions): ResolvedWorkerOption
     heartbeatIntervalMs,
     stalledAfterMs,
     maxRescues: checkInteger("maxRescues", options.maxRescues, 0, 1000),
-    maxPrefetch: checkInteger("maxPrefetch", options.maxPrefetch, 0, 2000),
+    maxPrefetch: checkInteger("maxPrefetch", options.maxPrefetch, 0, 10_000),
     installSignalHandlers: checkBoolean("installSignalHandlers", options.installSignalHandlers),
   };
 }

@@ -1,3 +1,4 @@
+import type { Lease } from "../sql/job-row.ts";
 import { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchLoop } from "./fetch-loop.ts";
 import { JobCompleter } from "./job-completer.ts";
@@ -5,7 +6,7 @@ import { JobDispatcher } from "./job-dispatcher.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { JobFetcher } from "./job-fetcher.ts";
 import { JobWatcher } from "./job-watcher.ts";
-import { Listener } from "./listener.ts";
+import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
@@ -39,10 +40,8 @@ export class WorkerParts {
     this.#onEmpty = onEmpty;
     const gauge = new PrefetchGauge(runtime.clock, runtime.options.maxPrefetch);
     const wake = (): void => this.#fetchLoop.wake();
-    this.#executor = new JobExecutor(runtime, () => {
-      this.#reconciler.doubt();
-      wake();
-    });
+    this.#presence = new WorkerPresence(runtime, () => this.#watcher.checkNow());
+    this.#executor = new JobExecutor(runtime, (claimedAt) => this.#presence.mayBeLost(claimedAt));
     this.#completer = new JobCompleter(runtime, {
       onPromoted: wake,
       onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
@@ -59,10 +58,8 @@ export class WorkerParts {
       gauge,
       onCapacity,
     });
-    this.#presence = new WorkerPresence(runtime);
-    const isKnown = ({ id }: { readonly id: bigint }): boolean =>
-      this.#dispatcher.holds(id) || this.#completer.holds(id);
-    this.#reconciler = new ClaimReconciler(runtime, isKnown, wake);
+    const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
+    this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
@@ -74,10 +71,19 @@ export class WorkerParts {
     this.#rescuer = new Rescuer(runtime, this.#completer, wake);
     this.#sweeper = new LockSweeper(runtime, this.#completer);
     this.#listener = new Listener(runtime, {
-      onListening: wake,
-      onNotification: ({ abort, ...hint }) =>
-        abort === undefined ? this.#fetchLoop.wake(hint) : this.#watcher.checkNow(),
+      onListening: () => {
+        wake();
+        this.#sweeper.sweep();
+      },
+      onNotification: (notification) => this.#onNotification(notification),
     });
+  }
+
+  #onNotification({ abort, promote, sweep, ...hint }: Notification): void {
+    if (abort !== undefined) this.#watcher.checkNow();
+    else if (promote !== undefined) this.#sweeper.promote(promote);
+    else if (sweep) this.#sweeper.sweep();
+    else this.#fetchLoop.wake(hint);
   }
 
   /** @throws SchemaMismatchError, DatabaseError */
@@ -117,10 +123,10 @@ export class WorkerParts {
   async #leave(): Promise<void> {
     // A transaction of a handler that was given up may still roll back: its job is then found by the worker's row.
     if (this.#runtime.health.isLost || this.#executor.abandoned.size > 0) return;
-    await this.#reconciler
-      .reconcile()
-      .then(() => this.#presence.unregister())
-      .catch(() => undefined);
+    await this.#reconciler.reconcile().catch(() => this.#reconciler.doubt());
+    await this.#completer.drain();
+    if (this.#reconciler.isInDoubt || this.#completer.hasGivenUp) return;
+    await this.#presence.unregister().catch(() => undefined);
   }
 
   /** Handlers that hold all connections keep the heartbeat from being written: the living worker is taken for dead. */

@@ -5,15 +5,26 @@ import { findSchemaVersion } from "../sql/check-schema.ts";
 import type { QueueSql } from "../sql/statement.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
+/** Less than 1, as the rescue may be a moment ahead; more than 1/2, which is what two heartbeats may take. */
+const SILENT_SHARE = 0.75;
+
 /** The worker's row: its heartbeat, and whether it wants to be notified. */
 export class WorkerPresence implements Service {
   readonly #runtime: WorkerRuntime;
   readonly #heartbeat: Loop;
+  readonly #onMayBeLost: () => void;
   #idle = false;
+  /** When the last heartbeat that was written was sent. */
+  #aliveAt: number;
+  /** Whatever was claimed before may have been rescued. */
+  #mayBeLostBefore = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(runtime: WorkerRuntime) {
+  /** @param onMayBeLost This worker looked dead to others for a while. */
+  constructor(runtime: WorkerRuntime, onMayBeLost: () => void) {
     this.#runtime = runtime;
+    this.#onMayBeLost = onMayBeLost;
+    this.#aliveAt = runtime.clock.now();
     const { clock, options, health } = runtime;
     this.#heartbeat = new Loop({
       clock,
@@ -34,6 +45,7 @@ export class WorkerPresence implements Service {
   async start(): Promise<void> {
     const { sql, options, identity } = this.#runtime;
     await checkSchemaVersion(sql);
+    this.#aliveAt = this.#runtime.clock.now();
     const { id } = await registerWorker(sql, options);
     identity.id = id;
     await this.#heartbeat.start();
@@ -47,6 +59,18 @@ export class WorkerPresence implements Service {
   /** Removes the row: nothing is left to rescue. */
   async unregister(): Promise<void> {
     await unregisterWorker(this.#runtime.sql, this.#runtime.identity.id);
+  }
+
+  /**
+   * Whether what was claimed at that time may have been rescued since: a blocked event loop, a pause of the machine or
+   * a lost database kept this worker silent for too long. Its writes are fenced; this keeps handlers from starting.
+   */
+  mayBeLost(claimedAt: number): boolean {
+    return claimedAt < this.#mayBeLostBefore || this.#isSilent(this.#runtime.clock.now());
+  }
+
+  #isSilent(now: number): boolean {
+    return now - this.#aliveAt > SILENT_SHARE * this.#runtime.options.stalledAfterMs;
   }
 
   /** Says whether the worker waits for notifications; resolves when that is visible to all transactions. */
@@ -64,8 +88,16 @@ export class WorkerPresence implements Service {
 
   /** One after the other, each with the state of that moment, so that an older one never overwrites a newer one. */
   #beat(): Promise<void> {
-    const { sql, options, identity } = this.#runtime;
-    const beat = this.#writing.then(() => beatWorker(sql, { ...options, id: identity.id, idle: this.#idle }));
+    const { sql, options, identity, clock } = this.#runtime;
+    const beat = this.#writing.then(async () => {
+      const sentAt = clock.now();
+      const { isNew } = await beatWorker(sql, { ...options, id: identity.id, idle: this.#idle });
+      const mayBeLost = isNew || this.#isSilent(sentAt);
+      this.#aliveAt = sentAt;
+      if (!mayBeLost) return;
+      this.#mayBeLostBefore = sentAt;
+      this.#onMayBeLost();
+    });
     this.#writing = beat.catch(() => undefined);
     return beat;
   }

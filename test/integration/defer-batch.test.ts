@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AlreadyEnqueuedError } from "../../src/errors.ts";
 import type { BatchDeferOptions } from "../../src/task/deferrer.ts";
 import { defineTask } from "../../src/task/define-task.ts";
-import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { openTestQueue, type StoredJob, type TestQueue } from "../support/test-queue.ts";
 
 let queue: TestQueue;
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => queue.close());
 beforeEach(() => queue.clear());
 
-const task = defineTask<{ n: number; key?: string }>({ name: "sample", queueingLock: ({ key }) => key });
+const task = defineTask<{ n: number; key?: string; text?: string }>({ name: "sample", queueingLock: ({ key }) => key });
 const positive = defineTask({ name: "positive", schema: z.object({ n: z.number().positive() }) });
 
 const list = (length: number): { n: number }[] => Array.from({ length }, (_none, n) => ({ n }));
@@ -24,7 +24,7 @@ describe("a batch", () => {
     const args = new Map((await queue.jobs()).map((job) => [job.id, job.args["n"]]));
     expect(ids.map((id) => args.get(id))).toEqual([3, 1, 2, 1]);
     expect(ids).toEqual([...ids].sort((a, b) => (a < b ? -1 : 1)));
-    expect(queue.sent).toEqual(["insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_uniform_jobs"]);
   });
 
   test("of 5,000 is written in one statement too", async () => {
@@ -33,7 +33,7 @@ describe("a batch", () => {
     expect(jobs.map((job) => job.id)).toEqual(ids);
     expect(jobs.every((job, n) => job.args["n"] === n)).toBe(true);
     expect(new Set(ids).size).toBe(5000);
-    expect(queue.sent).toEqual(["insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_uniform_jobs"]);
   });
 
   test("of none writes nothing and asks nobody", async () => {
@@ -56,6 +56,79 @@ describe("a batch", () => {
     const ids = await queue.app([task]).batchDefer(task, keys);
     const jobs = new Map((await queue.jobs()).map((job) => [job.id, job]));
     expect(ids.map((id) => jobs.get(id)?.queueingKey)).toEqual(keys.map(({ key }) => key));
+  });
+});
+
+describe("a batch of more bytes than one statement should have", () => {
+  const text = "é".repeat(1024 * 1024);
+  const large = (length: number): { n: number; key?: string; text: string }[] =>
+    list(length).map(({ n }) => ({ n, text }));
+
+  const locked = defineTask<{ n: number; key?: string; text?: string }>({ name: "locked", lock: ({ n }) => `${n}` });
+
+  test.each([task, locked])("is written in several, and its ids are in order", async (used) => {
+    const ids = await queue.app([task, locked]).batchDefer(used, large(40));
+    const jobs = await queue.jobs();
+    expect(jobs.map((job) => job.id)).toEqual(ids);
+    expect(jobs.map((job) => job.args["n"])).toEqual(list(40).map(({ n }) => n));
+    expect(queue.sent).toEqual(Array(3).fill(used === locked ? "insert_jobs" : "insert_uniform_jobs"));
+  });
+
+  test("is taken back as a whole where the last job of it is refused", async () => {
+    const app = queue.app([task]);
+    await app.defer(task, { n: 9, key: "taken" });
+    const args = [{ n: 0, key: "free" }, ...large(20), { n: 99, key: "taken" }];
+    const refused = { code: "already_enqueued", queueingLock: "taken" };
+    await expect(app.batchDefer(task, args)).rejects.toMatchObject(refused);
+    const after = await queue.transaction(async (tx) => {
+      await expect(app.batchDefer(task, args, { tx })).rejects.toMatchObject(refused);
+      return app.defer(task, { n: 1 }, { tx });
+    });
+    expect((await queue.jobs()).map(({ id, args: { n } }) => [id, n]).slice(1)).toEqual([[after, 1]]);
+    await queue.pool.query("alter table procrastinate_jobs add constraint no_seven check (not args @> '{\"n\": 7}')");
+    try {
+      await queue.clear();
+      const last = app.batchDefer(task, [...large(20).filter(({ n }) => n !== 7), { n: 7 }]);
+      await expect(last).rejects.toMatchObject({ constraint: "no_seven" });
+      expect(await queue.jobs()).toEqual([]);
+    } finally {
+      await queue.pool.query("alter table procrastinate_jobs drop constraint no_seven");
+    }
+  });
+});
+
+describe("jobs of a batch", () => {
+  test.each<[string, BatchDeferOptions<never>]>([
+    ["nothing", {}],
+    ["a queue, a priority and a lock", { queue: "bulk", priority: -3, lock: "one" }],
+    ["a delay", { scheduleIn: { hours: 1 } }],
+    ["a time that is past", { scheduleAt: "2020-01-01T00:00:00Z" }],
+    ["a time to come", { scheduleAt: "2124-01-01T00:00:00Z", lock: "" }],
+  ])("are written as single ones are, with options that say %s", async (_what, options) => {
+    const app = queue.app([task]);
+    const args = [{ n: 1 }, { n: 1 }];
+    await app.batchDefer(task, args, options);
+    expect(queue.sent).toEqual(["insert_uniform_jobs"]);
+    await app.batchDefer(task, [...args, { n: 1, key: "differs" }], options);
+    await app.defer(task, { n: 1 }, options);
+    expect(queue.sent.slice(1)).toEqual(["insert_jobs", "insert_jobs"]);
+    const shape = ({
+      id: _id,
+      scheduledAt,
+      wakeAt,
+      queueingLock: _lock,
+      queueingKey: _key,
+      args,
+      ...rest
+    }: StoredJob) => ({
+      ...rest,
+      n: args["n"],
+      isScheduled: scheduledAt !== null,
+      isWoken: wakeAt !== null && wakeAt.getTime() === scheduledAt?.getTime(),
+    });
+    const shapes = (await queue.jobs()).map(shape);
+    expect(shapes).toHaveLength(6);
+    for (const each of shapes) expect(each).toEqual(shapes[0]);
   });
 });
 
@@ -169,6 +242,30 @@ describe("a batch is refused", () => {
   test.each([undefined, null, { n: 1 }, "list", new Set([{ n: 1 }])])("where it is no list: %s", async (args) => {
     const failure = queue.app([task]).batchDefer(task, args as never);
     await expect(failure).rejects.toMatchObject({ code: "invalid_option", option: "argsList" });
+  });
+
+  test("with the element that is at fault, in the message and as a field", async () => {
+    const app = queue.app([task, positive]);
+    const refused = app.batchDefer(positive, [{ n: 1 }, { n: 2 }, { n: -1 }]);
+    await expect(refused).rejects.toMatchObject({ code: "invalid_args", index: 2, path: "args.n", cause: [{}] });
+    await expect(refused).rejects.toThrow('Task "positive": element 2 of the batch: args.n is refused');
+    const noJson = app.batchDefer(task, [{ n: 1 }, { n: Number.NaN }]);
+    await expect(noJson).rejects.toMatchObject({ index: 1, path: "args.n" });
+    const longKey = app.batchDefer(task, [{ n: 1 }, { n: 2, key: "x".repeat(2001) }]);
+    await expect(longKey).rejects.toMatchObject({ code: "invalid_option", option: "queueingLock", index: 1 });
+    await expect(longKey).rejects.toThrow(/^element 1 of the batch: queueingLock: .* has 2001 bytes/);
+    const large = queue.app([task], { maxArgsBytes: 20 }).batchDefer(task, [{ n: 1 }, { n: 2, key: "x".repeat(20) }]);
+    await expect(large).rejects.toMatchObject({ code: "invalid_args", index: 1 });
+    expect(queue.sent).toEqual([]);
+  });
+
+  test("without an element where the options of the call are at fault, or the call is no batch", async () => {
+    const app = queue.app([task, positive]);
+    const priority = app.batchDefer(task, list(2), { priority: 0.5 });
+    await expect(priority).rejects.toMatchObject({ option: "priority", index: undefined });
+    const single = app.defer(positive, { n: -1 });
+    await expect(single).rejects.toMatchObject({ code: "invalid_args", index: undefined });
+    await expect(single).rejects.toThrow('Task "positive": args.n is refused');
   });
 
   test("with an undefined onConflict it is not: spread options have such", async () => {

@@ -42,7 +42,7 @@ describe("jobs that are deferred at the same time", () => {
     const ids = await Promise.all(range(500, (n) => app.defer(task, { n })));
     const stored = await numbers();
     expect(ids.map((id) => stored.get(id))).toEqual(range(500, (n) => n));
-    expect(queue.sent).toEqual(["insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_uniform_jobs"]);
   });
 
   test("have their own options, and come from any task", async () => {
@@ -80,7 +80,7 @@ describe("jobs that are deferred at the same time", () => {
     const ids = [await first, ...(await Promise.all(others))];
     const stored = await numbers();
     expect(ids.map((id) => stored.get(id))).toEqual(range(51, (n) => n));
-    expect(queue.sent).toEqual(["insert_jobs", "insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_jobs", "insert_uniform_jobs"]);
   });
 
   test("travel apart where together they are too much for one statement", async () => {
@@ -89,12 +89,12 @@ describe("jobs that are deferred at the same time", () => {
     const ids = await Promise.all([...range(6, (n) => app.defer(task, { n, text })), app.defer(task, { n: 6 })]);
     const stored = await numbers();
     expect(ids.map((id) => stored.get(id))).toEqual(range(7, (n) => n));
-    expect(queue.sent).toEqual(["insert_jobs", "insert_jobs", "insert_jobs"]);
+    expect(queue.sent).toEqual(Array(3).fill("insert_uniform_jobs"));
 
     queue.sent.length = 0;
     const many = await Promise.all(range(2500, (n) => app.defer(task, { n })));
     expect(new Set(many).size).toBe(2500);
-    expect(queue.sent).toEqual(["insert_jobs", "insert_jobs", "insert_jobs"]);
+    expect(queue.sent).toEqual(Array(3).fill("insert_uniform_jobs"));
   });
 
   test("do not travel with those of a transaction", async () => {
@@ -152,7 +152,7 @@ describe("where something is wrong with one of them", () => {
       {},
     ]);
     expect(await queue.jobs()).toHaveLength(2);
-    expect(queue.sent).toEqual(["insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_uniform_jobs"]);
   });
 });
 

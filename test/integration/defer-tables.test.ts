@@ -15,7 +15,7 @@ function everyDefer(queue: TestQueue, tables?: TableOptions): Record<string, () 
   const app = queue.app([task], tables ? { tables } : {});
   return {
     defer: () => app.defer(task, { n: 1 }),
-    "many at once": () => Promise.all([app.defer(task, { n: 1 }), app.defer(task, { n: 2 })]),
+    "many at once": () => Promise.all([app.defer(task, { n: 1 }), app.defer(task, { n: 2 }, { priority: 1 })]),
     "defer with a queueing lock": () => app.defer(task, { n: 1 }, { queueingLock: "a", onConflict: "replace" }),
     batchDefer: () => app.batchDefer(task, [{ n: 1 }]),
     "batchDefer with queueing locks": () => app.batchDefer(task, [{ n: 1 }], { queueingLock: "a" }),
@@ -44,6 +44,11 @@ describe("a database without the tables", () => {
         throw new Error(name, { cause: error });
       });
     }
+  });
+
+  test("is told with the fix where a batch differs in its arguments alone", async () => {
+    const act = () => queue.app([task]).batchDefer(task, [{ n: 1 }, { n: 2 }]);
+    await expectMismatch(act, 'insert_uniform_jobs: relation "procrastinate_jobs" does not exist');
   });
 
   test("is told by the health check", async () => {

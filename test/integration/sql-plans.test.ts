@@ -45,6 +45,8 @@ async function record(): Promise<void> {
   await app.batchDefer(locked, [{}, {}, {}]);
   await app.defer(plain, {}, { scheduleIn: { milliseconds: 1 } });
   await app.createWorker({ ...FAST, wait: false, concurrency: 2 }).run();
+  const queues = Array.from({ length: 65 }, (_, n) => `q${n}`);
+  await app.createWorker({ ...FAST, wait: false, queues }).run();
 }
 
 /** Fills the table and leaves its statistics as they are after a bulk load, or makes them current. */
@@ -102,14 +104,25 @@ async function explain(name: string, values: readonly SqlValue[], generic: boole
 }
 
 const QUEUES = "{q0,q1,q2}";
+const LISTS: Readonly<Record<string, readonly SqlValue[]>> = {
+  list_ready_queues: [1000, ""],
+  probe_queues: [QUEUES],
+};
 const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   fetch_jobs: [QUEUES, 64, 64, "1"],
   fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10],
   finish_jobs: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
   wake_jobs: [100],
-  list_ready_queues: [64, ""],
+  ...LISTS,
 };
+
+test("listing the queues reads few of the jobs that run in them", async () => {
+  await fill("null, 'doing', true, null, null, null, 1, 1", false);
+  for (const [name, values] of Object.entries(LISTS)) {
+    for (const generic of [false, true]) expect(costlyNodes(await explain(name, values, generic))).toEqual([]);
+  }
+});
 
 describe.each(Object.entries(LOADS))("before %s", (_load, rows) => {
   test.each([

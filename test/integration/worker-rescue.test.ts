@@ -159,13 +159,16 @@ test("no job of a lock is rescued while another one of it may still be completed
   await leave(dead, "ready = true");
   await app.defer(task, { n: 2 });
   await leave(dead, "ready = true, running_lock = 'l'");
-  await using worker = startWorker(app, { concurrency: 2 });
+  await using _worker = startWorker(app, { concurrency: 2 });
   await queue.transaction(async (tx) => {
     await tx.query("select 1 from procrastinate_jobs where args->>'n' = '1' for update");
     const free = await app.defer(task, { n: 3 }, { lock: "other" });
     await until(async () => (await queue.jobs()).some(({ id, status }) => id === free && status === "succeeded"));
     // The lock is not free while that transaction lasts.
-    await new Promise<void>((resolve) => worker.worker.on("idle", () => resolve()));
+    for (const name of ["rescue_jobs", "list_ready_queues"]) {
+      const before = queue.sent.length;
+      await until(() => queue.sent.indexOf(name, before) >= 0);
+    }
     expect(ran).toEqual([3]);
   });
   await until(() => ran.length === 3);

@@ -125,3 +125,46 @@ test("a handler that hangs in its transaction after completing keeps nobody else
     await started.worker.stop();
   }
 });
+
+test("a handler that hangs in its transaction after completing does not keep a worker in doubt about its claims from working", async () => {
+  const held = gate();
+  let failing = false;
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      query: (statement, values) => {
+        const fails = failing && statement.name.startsWith("fetch");
+        if (fails) failing = false;
+        return fails
+          ? Promise.reject(new DatabaseError(statement.name, new Error("Connection terminated unexpectedly")))
+          : queue.connector.pool.query(statement, values);
+      },
+    },
+  };
+  const stuck = defineTask({
+    name: "stuck",
+    timeout: { milliseconds: 30 },
+    run: (_args, context) =>
+      queue.transaction(async (tx) => {
+        await context.complete(tx);
+        await held.opened;
+      }),
+  });
+  const other = defineTask({ name: "other", run: () => 1 });
+  const app = createApp({ connector, tasks: [stuck, other], logger: silentLogger });
+  await app.defer(stuck);
+  const started = startWorker(app, { concurrency: 2, abandonAfter: { milliseconds: 30 } });
+  await new Promise((resolve) => started.worker.on("job_abandoned", resolve));
+  failing = true;
+  await app.defer(other);
+  try {
+    await until(
+      async () => (await queue.jobs()).some(({ task, status }) => task === "other" && status === "succeeded"),
+      { timeoutMs: 4000 },
+    );
+  } finally {
+    held.open();
+    await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+    await started.worker.stop();
+  }
+});

@@ -59,7 +59,7 @@ describe("an app", () => {
     ["schema", { tables: { schema: "x".repeat(64) } }],
     ["maxArgsBytes", { maxArgsBytes: 0 }],
     ["maxArgsBytes", { maxArgsBytes: 1.5 }],
-    ["maxArgsBytes", { maxArgsBytes: 268_435_457 }],
+    ["maxArgsBytes", { maxArgsBytes: 268_435_456 }],
     ["maxArgsBytes", { maxArgsBytes: "1 MB" }],
   ])("is refused for its %s: %j", (option, options) => {
     expect(create(options)).toThrow(InvalidOptionError);

@@ -10,6 +10,9 @@ describe("a notification", () => {
     ['{"queue":"mail"}', { queue: "mail" }],
     ['{"queue":""}', { queue: "" }],
     ['{"abort":"9223372036854775807"}', { abort: "9223372036854775807" }],
+    ['{"promote":"a lock"}', { promote: "a lock" }],
+    ['{"promote":""}', { promote: "" }],
+    ['{"sweep":true}', { sweep: true }],
     ['{"queue":"a","delayMs":1,"abort":"2","more":3}', { queue: "a", delayMs: 1, abort: "2" }],
   ])("says what its text says: %s", (payload, expected) => {
     expect(parseNotification(payload)).toEqual(expected);
@@ -27,7 +30,10 @@ describe("a notification", () => {
     "[]",
     '[{"queue":"mail"}]',
     '{"queue":5,"delayMs":"soon","abort":7}',
-    '{"queue":null,"delayMs":null,"abort":null}',
+    '{"queue":null,"delayMs":null,"abort":null,"promote":null,"sweep":null}',
+    '{"promote":1,"sweep":"true"}',
+    '{"queue":"\\u0000"}',
+    '{"promote":"half of a pair: \\ud800"}',
     '{"delayMs":1e999}',
     '{"__proto__":{"queue":"mail","abort":"1"}}',
     "\u0000",
@@ -38,7 +44,10 @@ describe("a notification", () => {
 
   test("never throws, and never says what is not of its kind", () => {
     const field = fc.oneof(fc.jsonValue(), fc.string(), fc.double());
-    const ours = fc.record({ queue: field, delayMs: field, abort: field }, { requiredKeys: [] });
+    const ours = fc.record(
+      { queue: field, delayMs: field, abort: field, promote: field, sweep: field },
+      { requiredKeys: [] },
+    );
     const payloads = fc.oneof(
       anyText(),
       fc.json(),
@@ -46,10 +55,12 @@ describe("a notification", () => {
     );
     fc.assert(
       fc.property(payloads, (payload) => {
-        const { queue, delayMs, abort, ...more } = parseNotification(payload);
+        const { queue, delayMs, abort, promote, sweep, ...more } = parseNotification(payload);
         expect(more).toEqual({});
         expect(["string", "undefined"]).toContain(typeof queue);
         expect(["string", "undefined"]).toContain(typeof abort);
+        expect(["string", "undefined"]).toContain(typeof promote);
+        expect([true, undefined]).toContain(sweep);
         expect(delayMs === undefined || Number.isFinite(delayMs)).toBe(true);
       }),
       { numRuns: 1000 },

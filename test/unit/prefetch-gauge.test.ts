@@ -30,7 +30,7 @@ function work(gauge: PrefetchGauge, clock: FakeClock, { jobsPerSecond, jobMs, ro
   for (let tick = 0; tick < seconds * 10; tick++) {
     for (let job = 0; job < jobsPerSecond / 10; job++) gauge.jobEnded(jobMs);
     clock.pass(100);
-    gauge.fetched(roundTripMs);
+    gauge.fetched(roundTripMs, 0, 0);
   }
 }
 
@@ -44,13 +44,22 @@ describe("the depth of prefetching", () => {
     const [gauge, clock] = start();
     expect(gauge.depth).toBe(0);
     clock.pass(100);
-    gauge.fetched(5);
+    gauge.fetched(5, 0, 0);
     expect(gauge.depth).toBe(0);
   });
 
   test("is nothing while jobs are long", () => {
     const [gauge, clock] = start();
     work(gauge, clock, { jobsPerSecond: 10, jobMs: 1000, roundTripMs: 2 });
+    expect(gauge.depth).toBe(0);
+  });
+
+  test("is little while arguments are large, and nothing after jobs waited in vain", () => {
+    const [gauge, clock] = start();
+    work(gauge, clock, { jobsPerSecond: 10_000, jobMs: 0.1, roundTripMs: 5 });
+    gauge.fetched(5, 2, 20 * 1024 * 1024);
+    expect(gauge.depth).toBe(3);
+    gauge.stalled();
     expect(gauge.depth).toBe(0);
   });
 
@@ -83,13 +92,13 @@ describe("the depth of prefetching", () => {
     work(gauge, clock, { jobsPerSecond: 10, jobMs: 100, roundTripMs: 5 });
     for (let job = 0; job < 1000; job++) gauge.jobEnded(0.1);
     clock.pass(100);
-    gauge.fetched(5);
+    gauge.fetched(5, 0, 0);
     const burst = gauge.depth;
     const [steady, steadyClock] = start();
     work(steady, steadyClock, { jobsPerSecond: 10_000, jobMs: 0.1, roundTripMs: 5 });
     expect(burst).toBe(steady.depth);
     clock.pass(100);
-    gauge.fetched(5);
+    gauge.fetched(5, 0, 0);
     expect(gauge.depth).toBeLessThan(burst);
     expect(gauge.depth).toBeGreaterThan(burst / 2);
     work(gauge, clock, { jobsPerSecond: 0, jobMs: 0, roundTripMs: 5 }, 5);
@@ -105,7 +114,7 @@ describe("the depth of prefetching", () => {
         for (const [{ ended, jobMs }, { pass, tripMs }] of rounds) {
           for (let job = 0; job < ended; job++) gauge.jobEnded(jobMs);
           clock.pass(pass);
-          gauge.fetched(tripMs);
+          gauge.fetched(tripMs, 0, 0);
           for (const count of [gauge.depth, gauge.followers]) {
             expect(Number.isInteger(count) && count >= 0 && count <= maxPrefetch).toBe(true);
           }

@@ -16,7 +16,14 @@ interface Run extends Partial<EndedRun> {
 
 function decide({ retry = false, ...run }: Run): Outcome {
   const task = defineTask({ name: "sample", retry, timeout: { seconds: 2 } });
-  const defaults = { job: sampleJob(), task, end: threw, abortReason: undefined, completed: false, random: () => 0 };
+  const defaults = {
+    job: sampleJob(),
+    task,
+    end: threw,
+    abortReason: undefined,
+    completion: undefined,
+    random: () => 0,
+  };
   return decideOutcome({ ...defaults, ...run });
 }
 
@@ -35,7 +42,7 @@ describe("what becomes of a job", () => {
   test.each(reasons.flatMap((reason) => ends.map(([name, end]) => [reason, name, end] as const)))(
     "is completed if its completion committed, whatever else: abort reason %s, %s",
     (abortReason, _name, end) => {
-      expect(decide({ end, abortReason, completed: true, retry: true })).toEqual({ kind: "completed" });
+      expect(decide({ end, abortReason, completion: "ended", retry: true })).toEqual({ kind: "completed" });
     },
   );
 

@@ -61,7 +61,10 @@ CREATE TABLE "procrastinate_jobs" (
 	CONSTRAINT "procrastinate_jobs_abort_check" CHECK (status <> 'todo' or not abort_requested),
 	CONSTRAINT "procrastinate_jobs_finished_check" CHECK ((finished_at is null) = (status in ('todo', 'doing'))),
 	CONSTRAINT "procrastinate_jobs_queueing_key_check" CHECK (queueing_key is null or status = 'todo'),
-	CONSTRAINT "procrastinate_jobs_running_lock_check" CHECK (running_lock is null or status = 'doing')
+	CONSTRAINT "procrastinate_jobs_running_lock_check" CHECK (running_lock is null or status = 'doing'),
+	CONSTRAINT "procrastinate_jobs_findable_check" CHECK (status <> 'todo' or ready or lock is not null or coalesce(wake_at < 'infinity', false)),
+	CONSTRAINT "procrastinate_jobs_wake_check" CHECK (status <> 'todo' or wake_at is distinct from 'infinity'::timestamptz),
+	CONSTRAINT "procrastinate_jobs_schedule_check" CHECK (scheduled_at < 'infinity')
 );
 --> statement-breakpoint
 CREATE TABLE "procrastinate_periodic_defers" (

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { defineTask } from "../../src/index.ts";
+import { queueSql, tableNames } from "../../src/sql/statement.ts";
+import { sweepLocks } from "../../src/sql/sweep-locks.ts";
+import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { until } from "../support/until.ts";
+import { startWorker } from "../support/worker-run.ts";
+
+let queue: TestQueue;
+beforeAll(async () => {
+  queue = await openTestQueue();
+});
+beforeEach(() => queue.clear());
+afterAll(() => queue.close());
+
+const ran: (string | null)[] = [];
+const task = defineTask({ name: "t", run: (_args, { job }) => ran.push(job.lock) });
+beforeEach(() => {
+  ran.length = 0;
+});
+
+/** As a crash leaves them between releasing a lock and letting its next job run. */
+const setAside = (...locks: string[]) =>
+  queue.pool.query(
+    "insert into procrastinate_jobs (task_name, lock, ready) select 't', u.lock, false from unnest($1::text[]) u(lock)",
+    [locks],
+  );
+
+test("a worker that starts lets the jobs run whose locks were left alone, also of the empty lock", async () => {
+  await setAside("", "", "a");
+  await using _worker = startWorker(queue.app([task]));
+  await until(() => ran.length === 3);
+  expect(ran.toSorted()).toEqual(["", "", "a"]);
+});
+
+test("jobs with the empty lock run in order and one at a time, as those of any lock", async () => {
+  let active = 0;
+  const order: number[] = [];
+  const step = defineTask({
+    name: "step",
+    run: async ({ n }: { n: number }) => {
+      expect(++active).toBe(1);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      order.push(n);
+      active--;
+    },
+  });
+  const app = queue.app([step]);
+  const numbers = Array.from({ length: 20 }, (_, n) => n);
+  await app.batchDefer(
+    step,
+    numbers.map((n) => ({ n })),
+    { lock: "" },
+  );
+  await app.createWorker({ wait: false, concurrency: 5, installSignalHandlers: false }).run();
+  expect(order).toEqual(numbers);
+});
+
+test.each([1, 2, 3, 100])("a sweep by pages of %i finds each lock once", async (limit) => {
+  const locks = ["", "a", "b", "c", "d", "é", "\u{1F642}"];
+  await setAside(...locks, ...locks);
+  await queue.pool.query("insert into procrastinate_jobs (task_name, lock) values ('t', 'head'), ('t', null)");
+  const sql = queueSql(queue.connector.pool, tableNames());
+  const found: string[] = [];
+  for (let from: string | undefined = ""; from !== undefined; ) {
+    const { idle, next } = await sweepLocks(sql, { from, limit });
+    expect(idle.length).toBeLessThanOrEqual(limit);
+    found.push(...idle);
+    from = next;
+  }
+  expect(found.toSorted()).toEqual(locks.toSorted());
+});
