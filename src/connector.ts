@@ -39,7 +39,7 @@ export interface NotificationHandler {
 export type Unlisten = () => Promise<void>;
 
 /**
- * The seam between the queue and the app's ORM: `drizzleConnector(db)` makes one.
+ * The seam between the queue and the app's ORM: `drizzleConnector(db)` and `prismaConnector(prisma)` make one.
  * `Tx` is what the ORM hands to the callback of its transactions.
  */
 export interface Connector<Tx> {
