@@ -6,6 +6,7 @@ import { ConnectorError, createApp, DatabaseError, defineTask, silentLogger } fr
 import { runDueJobs } from "../../src/testing/index.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { PRISMA_CONNECTIONS, type PrismaConnection } from "../support/prisma/connections.ts";
+import { PrismaClient } from "../support/prisma/generated/client/client.ts";
 
 const statement = (text: string): SqlStatement => ({ name: "test", text });
 
@@ -197,6 +198,14 @@ describe("a client that cannot work for a queue", () => {
   ])("is refused before anything is written (%#)", (prisma, message) => {
     expect(() => prismaConnector(prisma as never)).toThrow(message);
     expect(() => prismaConnector(prisma as never)).toThrow(ConnectorError);
+  });
+
+  test("is refused as Prisma makes it for Accelerate, extended or not", () => {
+    const accelerateUrl = "prisma://accelerate.prisma-data.net/?api_key=none";
+    const prisma = new PrismaClient({ accelerateUrl });
+    expect(() => prismaConnector(prisma)).toThrow(/goes through Prisma Accelerate/);
+    const extended = prisma.$extends({ client: { $hello: () => "hello" } });
+    expect(() => prismaConnector(extended)).toThrow(/goes through Prisma Accelerate/);
   });
 
   test("is refused when it gives something else than rows", async () => {
