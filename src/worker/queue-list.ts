@@ -27,6 +27,8 @@ export class QueueList {
   /** What the last fetch looks into, but for what was named since. */
   #served = new Set<string>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  /** Nothing was served since without a look at all queues. */
+  #isListed = false;
   /** Where the next page of names begins; empty for the first one. */
   #after = "";
   /** Since the first name, every queue was looked into, and nothing was found. */
@@ -68,6 +70,13 @@ export class QueueList {
     if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#configured };
     const isFresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
     if (isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
+    // What an idle worker was told of is fetched at once, a round trip earlier than after listing; but only once, as
+    // other queues may have work too.
+    if (this.#isListed && this.#listed.length === 0 && this.#named.size > 0) {
+      this.#isListed = false;
+      return { names: this.#serve() };
+    }
+    this.#isListed = true;
     // Queues of this page were left before they ran dry.
     if (this.#listed.length > 0) this.#isPassEmpty = false;
     const isFirst = this.#after === "";

@@ -20,8 +20,10 @@ beforeEach(() => {
 /** Jobs in many queues, `rows` in each, by one statement. */
 const fill = (name: string, count: number, { status = "todo", rows = 1 } = {}) =>
   queue.pool.query(
-    `insert into procrastinate_jobs (queue_name, task_name, status)
-     select $1 || n, 't', $2::procrastinate_job_status from generate_series(1, $3::int) n, generate_series(1, $4::int)`,
+    `with living as (insert into procrastinate_workers (last_heartbeat) values (now() + interval '1 hour') returning id)
+     insert into procrastinate_jobs (queue_name, task_name, status, worker_id)
+     select $1 || n, 't', $2::procrastinate_job_status, case when $2 = 'doing' then (select id from living) end
+     from generate_series(1, $3::int) n, generate_series(1, $4::int)`,
     [name, status, count, rows],
   );
 

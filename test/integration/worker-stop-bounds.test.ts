@@ -108,6 +108,9 @@ test("a handler that hangs in its transaction after completing keeps nobody else
   const app = queue.app([stuck, other]);
   await app.defer(stuck);
   const started = startWorker(app, { concurrency: 2, abandonAfter: { milliseconds: 30 } });
+  const ended = new Promise<void>((resolve) =>
+    started.worker.on("job_success", ({ job }) => job.taskName === "stuck" && resolve()),
+  );
   const abandoned = new Promise((resolve) => started.worker.on("job_abandoned", resolve));
   await abandoned;
   await app.defer(other);
@@ -121,7 +124,8 @@ test("a handler that hangs in its transaction after completing keeps nobody else
   } finally {
     held.open();
     // Its transaction commits after all, and that stands.
-    await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+    await ended;
+    expect((await queue.jobs()).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
     await started.worker.stop();
   }
 });
@@ -154,6 +158,9 @@ test("a handler that hangs in its transaction after completing does not keep a w
   const app = createApp({ connector, tasks: [stuck, other], logger: silentLogger });
   await app.defer(stuck);
   const started = startWorker(app, { concurrency: 2, abandonAfter: { milliseconds: 30 } });
+  const ended = new Promise<void>((resolve) =>
+    started.worker.on("job_success", ({ job }) => job.taskName === "stuck" && resolve()),
+  );
   await new Promise((resolve) => started.worker.on("job_abandoned", resolve));
   failing = true;
   await app.defer(other);
@@ -164,7 +171,7 @@ test("a handler that hangs in its transaction after completing does not keep a w
     );
   } finally {
     held.open();
-    await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+    await ended;
     await started.worker.stop();
   }
 });
