@@ -1,4 +1,4 @@
-import type { Lease } from "./job-row.ts";
+import { isHeldBy, type Lease } from "./job-row.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
 /**
@@ -10,16 +10,16 @@ const run = statement(
   "check_running_jobs",
   (t) => `
 with running as materialized (
-  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease)
+  select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit (select 100000)
 ), unsettled as materialized (
   select j.ctid as tid from running r join ${t.jobs} j on j.id = r.id
-  where j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing' and j.wake_at is distinct from 'infinity'
+  where ${isHeldBy("r", "$3")} and j.wake_at is distinct from 'infinity'
   for no key update of j skip locked
 ), settled as (
   update ${t.jobs} j set ready = false, wake_at = 'infinity' where j.ctid = any(array(select tid from unsettled))
 )
 select (select json_agg(r.id::text)::text from running r
-        where not exists (select 1 from ${t.jobs} j where j.id = r.id and j.lease = r.lease and j.worker_id = $3::text::bigint and j.status = 'doing')) as lost,
+        where not exists (select 1 from ${t.jobs} j where j.id = r.id and ${isHeldBy("r", "$3")})) as lost,
        (select json_agg(r.id::text)::text from running r
         join ${t.jobs} j on j.id = r.id and j.lease = r.lease and j.abort_requested) as "abortRequested"`,
 );

@@ -1,6 +1,6 @@
 import type { JsonValue } from "../json.ts";
 import { lostAmong } from "./finish-jobs.ts";
-import { type Lease, PATIENCE } from "./job-row.ts";
+import { isHeldBy, type Lease, PATIENCE } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /** What an event row says beside its type: the error, the attempt, the worker. */
@@ -24,7 +24,7 @@ with ended as materialized (
   update ${t.jobs} j set status = e.status::${t.jobStatus}, ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now(), result = e.result
   from ended e
-  where j.id = e.id and j.lease = e.lease and j.worker_id = $2::text::bigint and j.status = 'doing'
+  where j.id = e.id and ${isHeldBy("e", "$2")}
   returning j.id, e.status, e.detail
 ), events as (
   insert into ${t.events} (job_id, type, detail)

@@ -79,6 +79,14 @@ export interface Lease {
   readonly lease: number;
 }
 
+/**
+ * The condition that the row `j` is held under the lease of the row `by` by the worker of a parameter. Wrapped, or
+ * statistics from before any job ran make it one row, and a join compares all with all: 2.7 s instead of 37 ms.
+ */
+export function isHeldBy(by: string, worker: string): string {
+  return `coalesce(j.lease = ${by}.lease and j.worker_id = ${worker}::text::bigint and j.status = 'doing', false)`;
+}
+
 /** What is enough to give a job back. */
 export interface ClaimedJob extends Lease {
   readonly lock: string | null;

@@ -1,4 +1,4 @@
-import { type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
+import { isHeldBy, type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
 import { type PutBack, type PutBackRow, putBack } from "./retry-jobs.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
@@ -18,17 +18,17 @@ with released as materialized (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, ready = true,
          wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from released")}
   from released r
-  where j.id = r.id and j.lease = r.lease and j.worker_id = $5::text::bigint and j.status = 'doing' and not j.abort_requested
+  where j.id = r.id and ${isHeldBy("r", "$5")} and not j.abort_requested
   returning j.id, j.queue_name, 0 as delay_ms
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null, finished_at = now()
   from released r
-  where j.id = r.id and j.lease = r.lease and j.worker_id = $5::text::bigint and j.status = 'doing' and j.abort_requested
+  where j.id = r.id and ${isHeldBy("r", "$5")} and j.abort_requested
   returning j.id
 ), kept as (
   update ${t.jobs} j set running_lock = j.lock
   from unnest($3::text::bigint[], $4::text::int[]) k(id, lease)
-  where j.id = k.id and j.lease = k.lease and j.worker_id = $5::text::bigint and j.status = 'doing'
+  where j.id = k.id and ${isHeldBy("k", "$5")}
     and (select count(*) from again) + (select count(*) from aborted) > 0
 ), events as (
   insert into ${t.events} (job_id, type) select id, 'aborted'::${t.jobEventType} from aborted

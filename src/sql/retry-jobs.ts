@@ -1,6 +1,6 @@
 import type { EventDetail } from "./end-jobs.ts";
 import { lostAmong } from "./finish-jobs.ts";
-import { type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
+import { isHeldBy, type Lease, notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /** A job whose run failed and which shall run again. */
@@ -32,13 +32,13 @@ with failed as materialized (
          ready = f."delayMs" <= 0, wake_at = case when f."delayMs" > 0 then now() + f."delayMs" * interval '1 millisecond' end,
          queueing_key = ${queueingKeyAgain(t, "select id from failed")}
   from failed f
-  where j.id = f.id and j.lease = f.lease and j.worker_id = $2::text::bigint and j.status = 'doing' and not j.abort_requested
+  where j.id = f.id and ${isHeldBy("f", "$2")} and not j.abort_requested
   returning j.id, j.queue_name, f."delayMs" as delay_ms, f.detail
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
   from failed f
-  where j.id = f.id and j.lease = f.lease and j.worker_id = $2::text::bigint and j.status = 'doing' and j.abort_requested
+  where j.id = f.id and ${isHeldBy("f", "$2")} and j.abort_requested
   returning j.id, f.detail
 ), events as (
   insert into ${t.events} (job_id, type, detail)

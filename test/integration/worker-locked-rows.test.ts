@@ -153,7 +153,7 @@ test.each([
     held.open();
     await until(() => order.filter((name) => name === "next").length === 2);
     expect(order.indexOf("ended")).toBeLessThan(order.indexOf("next"));
-    expect((await queue.jobs()).find(({ task }) => task === "hanging")?.status).toBe(status);
+    await until(async () => (await statuses()).includes(`hanging ${status}`));
     expect(events).toEqual(["job_abandoned", event]);
     await started.worker.stop();
   },
