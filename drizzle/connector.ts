@@ -1,9 +1,10 @@
 import type { Connector } from "../src/connector.ts";
+import { type DriverClient, maxConnectionsOf, recognise } from "../src/driver/driver-client.ts";
+import { explainFailure, isCutOff } from "../src/driver/explain-failure.ts";
+import { listen } from "../src/driver/listen.ts";
+import { surviveLoss } from "../src/driver/survive-loss.ts";
 import { ConnectorError, describe } from "../src/errors.ts";
-import { type DriverClient, recognise } from "./driver-client.ts";
-import { executor, explainFailure, isCutOff } from "./executor.ts";
-import { listen } from "./listen.ts";
-import { surviveLoss } from "./survive-loss.ts";
+import { executor } from "./executor.ts";
 
 /** What the callback of `db.transaction` gets, in any of Drizzle's majors and drivers. */
 export interface DrizzleTransaction {
@@ -51,12 +52,6 @@ export function drizzleConnector(db: DrizzleDatabase): Connector<DrizzleTransact
     transaction: (work) => transact(db, client, work),
     listen: (channel, handler) => listen(client, channel, handler),
   };
-}
-
-/** Both node-postgres's pool and postgres.js say it under `options.max`. */
-function maxConnectionsOf(client: unknown): number | undefined {
-  const options = (client as { readonly options?: { readonly max?: unknown } } | undefined)?.options;
-  return typeof options?.max === "number" ? options.max : undefined;
 }
 
 async function transact<T>(

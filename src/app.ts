@@ -15,7 +15,7 @@ import type { WorkerOptions } from "./worker/worker-options.ts";
 import { checkSchemaVersion } from "./worker/worker-presence.ts";
 
 export interface AppOptions<Tx> {
-  /** Reaches the app's database: `drizzleConnector(db)`. */
+  /** Reaches the app's database: `drizzleConnector(db)`, `prismaConnector(prisma)`. */
   readonly connector: Connector<Tx>;
   /** All tasks that this app defers or runs. */
   readonly tasks: readonly AnyTask[];
@@ -85,7 +85,9 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   checkKnownOptions("createApp", options, APP_OPTION_NAMES);
   const { connector, logger = defaultLogger, workerDefaults = {} } = options;
   if (typeof connector?.pool?.query !== "function" || typeof connector.using !== "function") {
-    throw new ConnectorError("createApp({ connector }) needs a connector. Make one with drizzleConnector(db).");
+    throw new ConnectorError(
+      "createApp({ connector }) needs a connector. Make one with drizzleConnector(db) or prismaConnector(prisma).",
+    );
   }
   for (const level of LOG_LEVELS) {
     if (typeof logger[level] !== "function")

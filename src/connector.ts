@@ -17,6 +17,11 @@ export interface SqlStatement {
  * @throws DatabaseError for anything that the driver or Postgres refuses.
  */
 export interface SqlExecutor {
+  /**
+   * Statements are part of a batch that runs and commits as a whole before the first of them is answered. What shall
+   * keep the batch from committing must then fail inside of Postgres. Default: false.
+   */
+  readonly isBatch?: boolean;
   query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]): Promise<readonly Row[]>;
 }
 
@@ -34,7 +39,7 @@ export interface NotificationHandler {
 export type Unlisten = () => Promise<void>;
 
 /**
- * The seam between the queue and the app's ORM: `drizzleConnector(db)` makes one.
+ * The seam between the queue and the app's ORM: `drizzleConnector(db)` and `prismaConnector(prisma)` make one.
  * `Tx` is what the ORM hands to the callback of its transactions.
  */
 export interface Connector<Tx> {

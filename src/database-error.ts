@@ -70,12 +70,19 @@ function findDriverError(error: unknown): DriverError {
 /** A chain of causes can be a circle. */
 const MAX_CAUSES = 10;
 
-/** Node's error of a refused connection has an empty message and one error per address. */
+/**
+ * Node's error of a refused connection has an empty message and one error per address. Prisma's begin with where it was
+ * called, some lines of source included.
+ */
 function messageOf(error: unknown): string {
   if (!isFields(error)) return String(error);
   const { message, errors } = error;
-  if (message) return String(message);
+  if (message) return /^\s*Invalid `.*` invocation/.test(String(message)) ? lastLine(String(message)) : String(message);
   return Array.isArray(errors) ? errors.map(messageOf).join("; ") : String(error["code"] ?? "no message");
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
 }
 
 function prismaCause(error: Fields): Fields | undefined {

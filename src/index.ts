@@ -27,7 +27,15 @@ export type { Job, JobStatus } from "./job.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { TableOptions } from "./sql/statement.ts";
-export type { BatchDeferOptions, DeferOptions, Deferrer, JobOptions, OnConflict, Schedule } from "./task/deferrer.ts";
+export type {
+  BatchDeferOptions,
+  DeferOptions,
+  DeferParameters,
+  Deferrer,
+  JobOptions,
+  OnConflict,
+  Schedule,
+} from "./task/deferrer.ts";
 export { defineTask, implementTask } from "./task/define-task.ts";
 export type { JobContext } from "./task/job-context.ts";
 export {

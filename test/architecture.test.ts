@@ -50,6 +50,9 @@ describe("the rules", () => {
       "src/index.ts": 'export * from "./app.ts";',
       "src/periodic/day.ts": "export const day = (ms: number): Date => new Date(ms);",
       "src/cli/main.ts": 'import { Command } from "commander"; import "../app.ts"; console.log(Command, process.env);',
+      "src/driver/listen.ts": "export const text = 1;",
+      "src/testing/conformance/case.ts": 'export const text = "select 1 from jobs";',
+      "prisma/connector.ts": 'import "pg"; import "@prisma/client/extension"; import "../src/driver/listen.ts";',
       "drizzle/connector.ts":
         'import type { SQL } from "drizzle-orm"; import "../src/sql/statement.ts"; export type S = SQL;',
     };
@@ -65,11 +68,17 @@ describe("the rules", () => {
     ["src/app.ts", 'import "../drizzle/x.ts";', "imports drizzle/x.ts: app may import"],
     ["src/cli/a.ts", 'import "../testing/x.ts";', "imports src/testing/x.ts: cli may import kernel, app"],
     ["prisma/a.ts", 'import "../src/sql/x.ts";', "imports src/sql/x.ts: prisma may import kernel, app"],
+    ["prisma/a.ts", 'import "../drizzle/x.ts";', "imports drizzle/x.ts: prisma may import kernel, app"],
+    ["prisma/a.ts", 'import "../src/testing/x.ts";', "imports src/testing/x.ts: prisma may import"],
+    ["src/testing/conformance/a.ts", 'import "../../../drizzle/x.ts";', "imports drizzle/x.ts: testing may import"],
+    ["src/driver/a.ts", 'import "../app.ts";', "imports src/app.ts: driver may import kernel"],
+    ["src/cli/a.ts", 'import "../driver/x.ts";', "imports src/driver/x.ts: cli may import kernel, app"],
     ["src/a.ts", 'import "../test/x.ts";', "imports test/x.ts, a package that no rule knows"],
     ["src/a.ts", 'import "./gone.ts";', "imports src/gone.ts, which is no file of the product"],
     ["src/utils/a.ts", 'import "../errors.ts";', 'is in "utils", which no rule knows'],
     ["src/a.ts", 'import { sql } from "drizzle-orm";', "imports drizzle-orm: only drizzle/ may"],
     ["drizzle/a.ts", 'import "@prisma/client/extension";', "imports @prisma/client/extension: only prisma/ may"],
+    ["drizzle/a.ts", 'await import("pg");', "imports pg: only prisma/ may"],
     ["src/a.ts", 'import "commander";', "imports commander: only src/cli/ may"],
     ["src/a.ts", 'import "lodash";', "imports lodash, a package that no rule knows"],
     ["src/task/a.ts", "const x = Date.now();", "src/task/a.ts:1 Date.now: take it as a parameter"],
@@ -80,13 +89,16 @@ describe("the rules", () => {
     ["src/jobs/a.ts", `const x = \`select a from \${1} where b\`;`, "src/jobs/a.ts:1 SQL outside src/sql"],
     ["src/jobs/a.ts", `const x = \`update \${1} j set a = 1\`;`, "SQL outside src/sql"],
     ["drizzle/a.ts", 'const x = "delete from jobs";', "SQL outside src/sql"],
+    ["prisma/a.ts", 'const x = "delete from jobs";', "SQL outside src/sql"],
+    ["src/testing/a.ts", 'const x = "delete from jobs";', "SQL outside src/sql"],
     ["src/a.ts", "export default 1;", "src/a.ts:1 export default"],
     ["src/a.ts", "export const x = (y: any[]) => y;", "src/a.ts:1 any"],
     ["src/a.ts", `export const x = 1;${"\n".repeat(250)}export const y = 1;`, "src/a.ts:251 a file of 251 lines"],
     ["src/a.ts", `class A {\n  b() {${"\n".repeat(50)}}\n}`, "src/a.ts:2 a function of 51 lines"],
   ])("catch a violation in %s (%#)", (path, source, expected) => {
     const others = ["src/errors.ts", "src/app.ts", "src/sql/x.ts", "src/task/x.ts", "src/defer/x.ts", "drizzle/x.ts"];
-    const known = Object.fromEntries([...others, "src/testing/x.ts"].map((other) => [other, "export type X = 1;"]));
+    const edges = ["src/testing/x.ts", "src/driver/x.ts"];
+    const known = Object.fromEntries([...others, ...edges].map((other) => [other, "export type X = 1;"]));
     expect(check({ ...known, [path]: source }).join("\n")).toContain(expected);
   });
 

@@ -11,6 +11,7 @@ import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferr
 import { type AnyTask, checkTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
+import { insertInBatch } from "./insert-in-batch.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
 import { retryTransient } from "./retry-transient.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
@@ -115,6 +116,7 @@ interface KeyedInsert {
 
 async function insertKeyed(sql: QueueSql, job: NewJob, how: KeyedInsert): Promise<bigint> {
   const key = job.queueingLock ?? "";
+  if (sql.isBatch) return insertInBatch(sql, job, how.onConflict);
   for (let round = 0; round < MAX_CONFLICT_ROUNDS; round++) {
     const id = (await insertOne(sql, job)) ?? (await resolveConflict(sql, job, how));
     if (id !== undefined) return id;

@@ -1,5 +1,5 @@
 import { notifyIdle } from "./job-row.ts";
-import { type QueueSql, statement } from "./statement.ts";
+import { type QueueSql, statement, type TableNames } from "./statement.ts";
 
 /** A job to be written, checked and complete. */
 export interface NewJob {
@@ -16,13 +16,8 @@ export interface NewJob {
   readonly inMs: number | null;
 }
 
-/**
- * $1 the jobs as JSON. Rows whose queueing lock is taken are left out, never raised: a unique violation would abort
- * the caller's transaction.
- */
-const run = statement(
-  "insert_jobs",
-  (t) => `
+/** $1 the jobs as JSON. */
+const insert = (t: TableNames, onConflict: string): string => `
 with inserted as (
   insert into ${t.jobs} (queue_name, task_name, priority, lock, queueing_lock, queueing_key, args, scheduled_at, ready, wake_at)
   select r.queue, r.task, coalesce(r.priority, 0), r.lock, r."queueingLock", r."queueingLock", r.args, s.at,
@@ -34,14 +29,24 @@ with inserted as (
     select coalesce(to_timestamp(r."atMs" / 1000), clock_timestamp() + r."inMs" * interval '1 millisecond') as at
   ) s
   order by r.ordinality
-  on conflict (queueing_key) where queueing_key is not null do nothing
+  ${onConflict}
   returning id, queue_name, queueing_lock, wake_at
 ), changed as (
   select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from inserted
 ), notified as materialized (${notifyIdle(t, "changed")})
 select (select json_agg(json_build_array(i.id::text, i.queueing_lock))::text from inserted i) as inserted,
-       (select sent::int from notified) as notified`,
+       (select sent::int from notified) as notified`;
+
+/**
+ * Rows whose queueing lock is taken are left out, never raised: a unique violation would abort the caller's
+ * transaction.
+ */
+const run = statement("insert_jobs", (t) =>
+  insert(t, "on conflict (queueing_key) where queueing_key is not null do nothing"),
 );
+
+/** Raises the unique violation: in a batch nobody could act on a row that was left out. */
+const runInBatch = statement("insert_jobs_in_batch", (t) => insert(t, ""));
 
 /**
  * The JSON of a job without what is null or 0, with its arguments put in as they are: they were made JSON already.
@@ -62,7 +67,9 @@ export function newJobJson({ queue, task, priority, lock, queueingLock, argsJson
  * The same queueing lock must not stand in the list twice.
  */
 export async function insertJobs(sql: QueueSql, jobs: readonly NewJob[]): Promise<(bigint | undefined)[]> {
-  const row = await run<{ inserted: string | null }>(sql, [`[${jobs.map(newJobJson).join(",")}]`]);
+  const row = await (sql.isBatch ? runInBatch : run)<{ inserted: string | null }>(sql, [
+    `[${jobs.map(newJobJson).join(",")}]`,
+  ]);
   const inserted = JSON.parse(row.inserted ?? "[]") as [id: string, queueingLock: string | null][];
   const sorted = inserted.map(([id, key]) => ({ id: BigInt(id), key })).sort((a, b) => (a.id < b.id ? -1 : 1));
   // Ids were given in the order of the list, so that both are walked together; only keyed jobs can be missing.

@@ -61,6 +61,7 @@ export interface QueueSql extends SqlExecutor {
 export function queueSql(executor: SqlExecutor, tables: TableNames): QueueSql {
   return {
     tables,
+    isBatch: executor.isBatch === true,
     query: (statement, values) =>
       executor.query<never>(statement, values).catch((error: unknown) => explain(error, tables)),
   };

@@ -29,7 +29,7 @@ export function readPages(root: string): Page[] {
 }
 
 const FENCE = /^```(\w*)$/;
-const FILE_LINE = /^\/\/ (\S+\.ts)$/;
+const FILE_LINE = /^\/\/ (\S+\.(?:ts|prisma))$/;
 const HIDDEN_START = "<!-- ts";
 const HIDDEN_END = "-->";
 

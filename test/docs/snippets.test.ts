@@ -1,58 +1,37 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { WORKER_OPTION_NAMES } from "../../src/worker/worker-options.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { PRISMA_ENVIRONMENT } from "../support/prisma/app-on-prisma.ts";
 import { runSql } from "../support/run-sql.ts";
-import { findBlocks, readPages, section } from "./markdown.ts";
+import { type Block, findBlocks, type Page, readPages, section } from "./markdown.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const pages = readPages(ROOT);
-const blocks = pages.flatMap(findBlocks);
-/** Three seconds for the one and eight for the other, where nothing else runs. */
+const blocks = pages.flatMap(splitReadme).flatMap(findBlocks);
+/** Three seconds where nothing else runs. */
 const TIMEOUT_MS = 90_000;
 const pageOf = (path: string) => pages.find((page) => page.path === path) ?? { path, text: "" };
 
 let folder: AppFolder;
 beforeAll(() => {
   folder = createAppFolder({});
-  installBinaries(join(folder.path, "node_modules"));
 });
 afterAll(() => folder.remove());
 
-/** As npm does it: `npx` finds the programs of the packages that the README installs. */
-function installBinaries(modules: string): void {
-  const bin = join(modules, ".bin");
-  rmSync(bin);
-  mkdirSync(bin);
-  const { dependencies, devDependencies } = readInstalled(pageOf("README.md").text);
-  for (const name of [...dependencies, ...devDependencies]) {
-    const { bin: programs = {} } = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
-    const named = typeof programs === "string" ? { [name]: programs } : programs;
-    for (const [program, path] of Object.entries<string>(named)) {
-      // npm has done it for the others.
-      if (name === "procrastinate") chmodSync(join(modules, name, path), 0o755);
-      symlinkSync(join(modules, name, path), join(bin, program));
-    }
-  }
-}
-
-/** Runs lines of a shell as a reader would; gives the exit code and all that was printed. */
-async function shell(lines: string, env: Readonly<Record<string, string>>) {
-  const child = spawn("sh", ["-ec", lines], {
-    cwd: folder.path,
-    env: { ...process.env, npm_config_offline: "true", npm_config_yes: "false", NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
-  const [code] = await once(child, "close");
-  return { code, output };
+/** Its two quick starts have files of the same names. */
+function splitReadme(page: Page): Page[] {
+  if (page.path !== "README.md") return [page];
+  const prisma = section(page, "## Start in 60 seconds with Prisma");
+  const gap = prisma.text.replace(/[^\n]/g, "");
+  return [
+    { ...page, text: page.text.replace(prisma.text, () => gap) },
+    { path: "README-prisma.md", text: prisma.text },
+  ];
 }
 
 /** Makes the folder an app on one of Drizzle's majors. */
@@ -64,17 +43,33 @@ function useDrizzle(suffix: "" | "-next"): void {
   }
 }
 
+const pathOf = ({ page, file, line }: Block) => `${page.replace(/\.md$/, "")}/${file ?? `line-${line}.ts`}`;
+
+/** The client of the quick start's models, where the snippets look for it. */
+async function generateClient(): Promise<void> {
+  const quickStart = join(folder.path, "checked/README-prisma");
+  cpSync(join(ROOT, "prisma/procrastinate.prisma"), join(quickStart, "prisma/schema/procrastinate.prisma"));
+  const generate = ["generate", "--schema", join(quickStart, "prisma/schema")];
+  const { code, output } = await folder.run("prisma/build/index.js", generate, PRISMA_ENVIRONMENT);
+  expect(code, output).toBe(0);
+  const generated = "src/generated";
+  cpSync(join(quickStart, generated), join(folder.path, "checked/docs/prisma", generated), { recursive: true });
+}
+
 describe("every TypeScript block", () => {
-  beforeAll(() => {
+  beforeAll(async () => {
     const written = new Set<string>();
-    for (const { page, line, language, code, file } of blocks) {
+    for (const block of blocks) {
+      const { page, line, language, code, file } = block;
+      if (language === "prisma" && file !== undefined) folder.write(`checked/${pathOf(block)}`, code);
       if (language !== "ts") continue;
-      const path = `${page.replace(/\.md$/, "")}/${file ?? `line-${line}.ts`}`;
+      const path = pathOf(block);
       expect(written.has(path), `${page}:${line} is a second ${file}`).toBe(false);
       written.add(path);
       folder.write(`checked/${path}`, `${code}\nexport {};\n`);
     }
     expect(written.size).toBeGreaterThan(30);
+    await generateClient();
     const { compilerOptions } = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8"));
     const { paths: _sources, rewriteRelativeImportExtensions: _emit, ...strict } = compilerOptions;
     // A snippet shows what it makes and stops there.
@@ -93,55 +88,6 @@ describe("every TypeScript block", () => {
     TIMEOUT_MS,
   );
 });
-
-describe("the quick start of the README", () => {
-  const start = findBlocks(section(pageOf("README.md"), "## Start in 60 seconds"));
-  /** All but what the folder has already: an empty project with its packages, and a database. */
-  const commands = start
-    .filter(({ language }) => language === "sh")
-    .map(({ code }) => code.replace(/^(npm |export DATABASE_URL=).*$/gm, "").trim())
-    .filter((code) => code !== "");
-  let database: TestDatabase;
-
-  beforeAll(async () => {
-    database = await createTestDatabase({ empty: true });
-    for (const { file, code } of start) if (file !== undefined) folder.write(file, code);
-  });
-  afterAll(() => database.drop());
-
-  test("installs what its files import and its commands run", () => {
-    const { dependencies, devDependencies } = readInstalled(start.map(({ code }) => code).join("\n"));
-    const imported = start.flatMap(({ code }) => [...code.matchAll(/ from "(@?[\w-]+)["/]/g)].map(([, name]) => name));
-    for (const name of imported) expect([...dependencies, ...devDependencies]).toContain(name);
-    expect(dependencies).toContain("procrastinate");
-    expect(devDependencies).toEqual(expect.arrayContaining(["drizzle-kit", "tsx"]));
-  });
-
-  test("migrates, commits a user with a job, and runs it", { timeout: TIMEOUT_MS }, async () => {
-    expect(commands).toHaveLength(3);
-    const outputs: string[] = [];
-    for (const command of commands) {
-      // The reader ends the worker by hand.
-      const env = { DATABASE_URL: database.url, PROCRASTINATE_WORKER_ONE_SHOT: "true" };
-      const { code, output } = await shell(command, env);
-      expect(code, `${command}\n${output}`).toBe(0);
-      outputs.push(output);
-    }
-    expect(outputs[1]).toMatch(/User \S+ and job 1 are one commit/);
-    expect(outputs[2]).toMatch(/Welcome, ada@example\.com!/);
-    const jobs = await runSql(database.url, "select task_name, status::text, attempts from procrastinate_jobs");
-    expect(jobs).toEqual([{ task_name: "emails.sendWelcome", status: "succeeded", attempts: 1 }]);
-    expect(await runSql(database.url, "select email from users")).toEqual([{ email: "ada@example.com" }]);
-  });
-});
-
-function readInstalled(text: string): { dependencies: string[]; devDependencies: string[] } {
-  const namesAfter = (pattern: RegExp): string[] => pattern.exec(text)?.[1]?.split(" ") ?? [];
-  return {
-    dependencies: namesAfter(/^npm install ((?!-).+)$/m),
-    devDependencies: namesAfter(/^npm install --save-dev (.+)$/m),
-  };
-}
 
 describe("the SQL of the pages", () => {
   test("runs on the queue's tables", async () => {

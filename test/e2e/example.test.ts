@@ -7,7 +7,7 @@ import { type Child, spawnChild } from "../support/child.ts";
 import { runSql } from "../support/run-sql.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const DEMO = join(ROOT, "examples/drizzle-orders/demo/main.ts");
+const EXAMPLES = ["drizzle-orders", "prisma-orders"];
 /** It takes ten seconds where nothing else runs. */
 const TIMEOUT_MS = 90_000;
 
@@ -17,8 +17,11 @@ chmodSync(temporary, 0o755);
 
 afterAll(() => rmSync(temporary, { recursive: true }));
 
-function startDemo(databaseUrl: string): Child {
-  return spawnChild(DEMO, { cwd: ROOT, env: { DATABASE_URL: databaseUrl, TMPDIR: temporary } });
+function startDemo(example: string, databaseUrl: string): Child {
+  return spawnChild(join(ROOT, "examples", example, "demo/main.ts"), {
+    cwd: ROOT,
+    env: { DATABASE_URL: databaseUrl, TMPDIR: temporary },
+  });
 }
 
 function pidsIn(lines: readonly string[]): number[] {
@@ -33,11 +36,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test(
-  "the demo plays all steps on a database of its own, and leaves nothing",
-  async () => {
+test.each(EXAMPLES)(
+  "the demo of %s plays all steps on a database of its own, and leaves nothing",
+  async (example) => {
     const { url } = inject("postgres");
-    const demo = startDemo(url);
+    const demo = startDemo(example, url);
     const { code } = await demo.exited;
     const output = [...demo.lines, ...demo.errors].join("\n");
     expect(output).not.toContain("FAILED");
@@ -61,10 +64,10 @@ test(
   TIMEOUT_MS,
 );
 
-test(
-  "an interrupted demo takes its processes and its own Postgres with it",
-  async () => {
-    const demo = startDemo("");
+test.each(EXAMPLES)(
+  "an interrupted demo of %s takes its processes and its own Postgres with it",
+  async (example) => {
+    const demo = startDemo(example, "");
     await demo.waitForLine("1. A web request", { timeoutMs: TIMEOUT_MS });
     const pids = pidsIn(demo.lines);
     expect(pids).toHaveLength(2);

@@ -1,13 +1,27 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { describeCatalog } from "../support/catalog.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { createAppOnPrisma, GENERATOR } from "../support/prisma/app-on-prisma.ts";
+import { runSql } from "../support/run-sql.ts";
 
 /**
  * What Drizzle cannot say, and why it may differ: storage parameters only make updates cheaper. An app adds them in a
  * migration of its own, if it wants to.
  */
 const NOT_IN_DRIZZLE = /^storage /;
+
+/**
+ * What Prisma cannot say. Checks and storage parameters are in procrastinate.sql, for a migration of the app. Ids are
+ * given by a sequence in either case; that Prisma's are no identity columns, and may be set, changes no statement.
+ */
+const NOT_IN_PRISMA = /^(storage|constraint \S+ CHECK) /;
+const inPrismasWords = (fact: string): string =>
+  fact
+    .replace(/^(column (\S+)\.id bigint not null) identity by default$/, "$1 default nextval('$2_id_seq'::regclass)")
+    .replace(/ default now\(\)$/, " default CURRENT_TIMESTAMP");
 
 const opened: { drop(): Promise<void> }[] = [];
 const folders: AppFolder[] = [];
@@ -51,3 +65,15 @@ test.each([
     expect(byDrizzle).toEqual(bySql.filter((fact) => !NOT_IN_DRIZZLE.test(fact)));
   },
 );
+
+test("the Prisma schema, pushed by prisma, and the migrations make the same tables", async () => {
+  const app = createAppOnPrisma(`${GENERATOR}\ndatasource db {\n  provider = "postgresql"\n}\n`);
+  folders.push(app);
+  const database = await open({ empty: true });
+  await app.prisma(["db", "push"], database);
+  const expected = bySql.map(inPrismasWords).sort();
+  expect(await describeCatalog(database.url)).toEqual(expected.filter((fact) => !NOT_IN_PRISMA.test(fact)));
+  const extras = join(app.path, "node_modules/procrastinate/prisma/procrastinate.sql");
+  await runSql(database.url, readFileSync(extras, "utf8"));
+  expect(await describeCatalog(database.url)).toEqual(expected);
+});

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,8 +32,7 @@ export function createAppFolder(dependencies: Readonly<Record<string, string>>):
   const modules = join(path, "node_modules");
   const own = join(modules, "procrastinate");
   mkdirSync(own, { recursive: true });
-  buildPackage(join(own, "dist"));
-  cpSync(join(ROOT, "package.json"), join(own, "package.json"));
+  installPackage(own);
   const everything = Object.fromEntries(readdirSync(MODULES).map((name) => [name, name]));
   for (const [name, installed] of Object.entries({ ...everything, ...dependencies })) {
     symlinkSync(join(MODULES, installed), join(modules, name), "dir");
@@ -48,6 +47,15 @@ export function createAppFolder(dependencies: Readonly<Record<string, string>>):
     run: (script, args, env) => runProgram(path, join(modules, script), args, env),
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+/** Builds the package as npm would publish it: what its manifest names. */
+export function installPackage(to: string): void {
+  buildPackage(join(to, "dist"));
+  const { files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  for (const file of ["package.json", ...files]) {
+    if (file !== "dist") cpSync(join(ROOT, file), join(to, file), { recursive: true });
+  }
 }
 
 function buildPackage(to: string): void {

@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { ignoreErrors } from "../../drizzle/survive-loss.ts";
 import type { Connector, SqlExecutor } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
+import { ignoreErrors } from "../../src/driver/survive-loss.ts";
 
 /** The thinnest connector there is, over node-postgres alone: what a test of the core needs and no ORM more. */
 export function pgConnector(pool: pg.Pool): Connector<pg.PoolClient> {

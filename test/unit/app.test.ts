@@ -41,7 +41,7 @@ describe("an app", () => {
     "needs a connector: not %s",
     (given) => {
       expect(create({ connector: given })).toThrow(ConnectorError);
-      expect(create({ connector: given })).toThrow("Make one with drizzleConnector(db).");
+      expect(create({ connector: given })).toThrow("Make one with drizzleConnector(db) or prismaConnector(prisma).");
     },
   );
 

@@ -92,6 +92,14 @@ describe("the error of a driver", () => {
     ["an error without anything", new Error(""), "no message"],
     ["causes in a circle", circle(), "round"],
     ["Prisma's unreachable server", withFields("Can't reach server", { code: "P1001" }), "Can't reach server"],
+    [
+      "Prisma's, after the place where it was called",
+      withFields(
+        "\nInvalid `prisma.$queryRawUnsafe()` invocation in\napp.ts:1:2\n\n→ 1 secret()\nRaw query failed.",
+        {},
+      ),
+      "Raw query failed.",
+    ],
     ["Prisma's closed transaction", withFields("Transaction API error", { code: "P2028" }), "Transaction API error"],
     ["an ended pool", new Error("Cannot use a pool after calling end on the pool"), "Cannot use a pool after"],
     ["one inside Drizzle's", new DrizzleQueryError("insert", [], refused), "connect ECONNREFUSED 127.0.0.1:1"],

@@ -1,8 +1,8 @@
 import { constants } from "node:os";
 import { asc, eq, inArray, sql } from "drizzle-orm";
+import { Report } from "../../orders-demo/report.ts";
+import { Shop } from "../../orders-demo/shop.ts";
 import { orders, procrastinateJobs, products, stockMovements } from "../src/schema.ts";
-import { Report } from "./report.ts";
-import { Shop } from "./shop.ts";
 import { buildStage, clearStage, type Stage } from "./stage.ts";
 import { crash } from "./steps/crash.ts";
 import { drain } from "./steps/drain.ts";

@@ -9,8 +9,8 @@ import { type Child, killLeftChildren, spawnChild } from "../../../test/support/
 import { runSql, withDatabase } from "../../../test/support/run-sql.ts";
 import { openPostgres } from "../../../test/support/temporary-postgres.ts";
 import { until } from "../../../test/support/until.ts";
+import { type OutsideWorld, startOutsideWorld } from "../../orders-demo/outside-world.ts";
 import * as schema from "../src/schema.ts";
-import { type OutsideWorld, startOutsideWorld } from "./outside-world.ts";
 
 /** Where `procrastinate` resolves to the sources: the tsconfig of the repository says so. */
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));

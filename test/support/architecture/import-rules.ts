@@ -3,6 +3,8 @@ import type { SourceFile } from "./source-file.ts";
 const BELOW_APP = ["kernel", "task", "sql", "defer", "jobs", "periodic", "worker"];
 /** An edge is built on what an app has: the public API. */
 const EDGE = ["kernel", "app", "index", "src/sql/statement.ts"];
+/** Those of an ORM also reach its driver, and the settings of its sessions. */
+const ORM_EDGE = [...EDGE, "driver", "src/sql/plan-mode.ts"];
 
 /** What each part may import besides itself: parts, or single files. A part is a folder; the rest of src is the kernel. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -17,8 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: [...BELOW_APP, "app"],
   cli: EDGE,
   testing: EDGE,
-  drizzle: EDGE,
-  prisma: EDGE,
+  driver: ["kernel", "src/sql/statement.ts"],
+  drizzle: ORM_EDGE,
+  prisma: ORM_EDGE,
 };
 
 /** Who may import a package: what its path begins with. Every package that the product imports stands here. */
@@ -27,6 +30,7 @@ const PACKAGE_USERS: readonly (readonly [RegExp, string])[] = [
   [/^@standard-schema\/spec$/, "src/"],
   [/^drizzle-orm(\/|$)/, "drizzle/"],
   [/^@prisma\//, "prisma/"],
+  [/^pg$/, "prisma/"],
   [/^(commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
   [/^(croner|cron-parser)$/, "src/periodic/cron.ts"],
 ];

@@ -1,7 +1,7 @@
 import { eq, sql } from "drizzle-orm";
+import { inMs } from "../../../orders-demo/report.ts";
 import { procrastinateEvents, procrastinateJobs, products, stockMovements } from "../../src/schema.ts";
 import { moveStock } from "../../src/tasks/move-stock.ts";
-import { inMs } from "../report.ts";
 import { eventually, jobOf, type Stage } from "../stage.ts";
 import type { Scene, Step } from "./step.ts";
 

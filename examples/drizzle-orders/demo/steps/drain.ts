@@ -1,8 +1,8 @@
 import { count } from "drizzle-orm";
+import { inMs } from "../../../orders-demo/report.ts";
 import { procrastinateWorkers } from "../../src/schema.ts";
 import { moveStock } from "../../src/tasks/move-stock.ts";
 import { sendConfirmation } from "../../src/tasks/send-confirmation.ts";
-import { inMs } from "../report.ts";
 import { eventually, jobOf } from "../stage.ts";
 import type { Step } from "./step.ts";
 

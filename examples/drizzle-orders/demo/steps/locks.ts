@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inMs } from "../report.ts";
+import { inMs } from "../../../orders-demo/report.ts";
 import { eventually } from "../stage.ts";
 import type { Step } from "./step.ts";
 

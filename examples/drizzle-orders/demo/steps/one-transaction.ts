@@ -1,6 +1,6 @@
 import { and, eq } from "drizzle-orm";
+import { inMs } from "../../../orders-demo/report.ts";
 import { orders, procrastinateJobs } from "../../src/schema.ts";
-import { inMs } from "../report.ts";
 import { eventually } from "../stage.ts";
 import type { Step } from "./step.ts";
 

@@ -1,7 +1,7 @@
 import { and, eq } from "drizzle-orm";
+import { inMs } from "../../../orders-demo/report.ts";
 import { procrastinateEvents } from "../../src/schema.ts";
 import { sendConfirmation } from "../../src/tasks/send-confirmation.ts";
-import { inMs } from "../report.ts";
 import { eventually, jobOf } from "../stage.ts";
 import type { Step } from "./step.ts";
 

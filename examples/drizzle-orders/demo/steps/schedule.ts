@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
+import { inMs } from "../../../orders-demo/report.ts";
 import { procrastinateJobs } from "../../src/schema.ts";
 import { sendReminder } from "../../src/tasks/send-reminder.ts";
-import { inMs } from "../report.ts";
 import { eventually, jobOf } from "../stage.ts";
 import type { Step } from "./step.ts";
 

@@ -1,6 +1,6 @@
 import type { Child } from "../../../../test/support/child.ts";
-import type { Report } from "../report.ts";
-import type { Shop } from "../shop.ts";
+import type { Report } from "../../../orders-demo/report.ts";
+import type { Shop } from "../../../orders-demo/shop.ts";
 import type { Stage } from "../stage.ts";
 
 /** What a step of the demo works with. */

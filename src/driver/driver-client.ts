@@ -48,7 +48,7 @@ export interface PgPool {
   readonly options?: { readonly max?: number };
 }
 
-/** Recognises the client under a Drizzle database; undefined where it is of another driver, or there is none. */
+/** Recognises the client of a driver; undefined where it is of another one, or there is none. */
 export function recognise(client: unknown): DriverClient | undefined {
   if (has(client, "listen", "unlisten", "exec")) return { driver: "pglite", client: client as unknown as PGlite };
   if (has(client, "listen", "unsafe")) return { driver: "postgres.js", client: client as unknown as PostgresJs };
@@ -63,4 +63,10 @@ function has(value: unknown, ...methods: readonly string[]): value is Readonly<R
   // The client of postgres.js is a function.
   if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
   return methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+}
+
+/** Both node-postgres's pool and postgres.js say it under `options.max`. */
+export function maxConnectionsOf(client: unknown): number | undefined {
+  const options = (client as { readonly options?: { readonly max?: unknown } } | undefined)?.options;
+  return typeof options?.max === "number" ? options.max : undefined;
 }

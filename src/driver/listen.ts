@@ -1,10 +1,10 @@
-import type { NotificationHandler, Unlisten } from "../src/connector.ts";
+import type { NotificationHandler, Unlisten } from "../connector.ts";
 import type { DriverClient } from "./driver-client.ts";
 import { listenOnClient, listenOnPool } from "./listen-pg.ts";
 import { listenWithPGlite } from "./listen-pglite.ts";
 import { listenWithPostgresJs } from "./listen-postgres-js.ts";
 
-/** Listens with the driver's client under a Drizzle database; undefined where it has none that can. */
+/** Listens with the client of a driver; undefined where there is none that can. */
 export async function listen(
   found: DriverClient | undefined,
   channel: string,

@@ -1,5 +1,5 @@
-import type { NotificationHandler, Unlisten } from "../src/connector.ts";
-import { quoteIdentifier } from "../src/sql/statement.ts";
+import type { NotificationHandler, Unlisten } from "../connector.ts";
+import { quoteIdentifier } from "../sql/statement.ts";
 import type { PgClient, PgNotification, PgPool } from "./driver-client.ts";
 import { ignoreErrors } from "./survive-loss.ts";
 
@@ -47,7 +47,7 @@ export async function listenOnClient(
 }
 
 /** Calls `free` once: when listening fails, ends or is lost. */
-async function listenOn(
+export async function listenOn(
   client: PgClient,
   channel: string,
   handler: NotificationHandler,

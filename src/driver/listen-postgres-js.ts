@@ -1,4 +1,4 @@
-import type { NotificationHandler, Unlisten } from "../src/connector.ts";
+import type { NotificationHandler, Unlisten } from "../connector.ts";
 import type { PostgresJs } from "./driver-client.ts";
 
 /** One channel of a client, listened to once for all handlers. */

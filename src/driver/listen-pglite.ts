@@ -1,5 +1,5 @@
-import type { NotificationHandler, Unlisten } from "../src/connector.ts";
-import { quoteIdentifier } from "../src/sql/statement.ts";
+import type { NotificationHandler, Unlisten } from "../connector.ts";
+import { quoteIdentifier } from "../sql/statement.ts";
 import type { PGlite } from "./driver-client.ts";
 
 /** Listens with PGlite: one session, in this process, which cannot be lost. */
