@@ -2,23 +2,23 @@ import type { Job } from "../job.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableNames } from "./statement.ts";
 
-/** A claimed job as it travels. */
-type JobRow = readonly [
-  id: string,
-  queue: string,
-  task: string,
-  priority: number,
-  lock: string | null,
-  queueingLock: string | null,
-  args: JsonObject,
-  attempts: number,
-  lease: number,
-  rescues: number,
-  scheduledAt: number | null,
-  deferredAt: number,
+/** Claimed jobs as they travel, an array per column. */
+type JobColumns = readonly [
+  id: string[],
+  queue: string[],
+  task: string[],
+  priority: number[],
+  lock: (string | null)[],
+  queueingLock: (string | null)[],
+  args: JsonObject[],
+  attempts: number[],
+  lease: number[],
+  rescues: number[],
+  scheduledAt: (number | null)[],
+  deferredAt: number[],
 ];
 
-/** In the order of `JobRow`. Ids are text: JSON.parse would round a bigint. Times are seconds since 1970. */
+/** In the order of `JobColumns`. Ids are text: JSON.parse would round a bigint. Times are seconds since 1970. */
 const COLUMNS = {
   id: "j.id::text",
   queue: "j.queue_name",
@@ -47,25 +47,28 @@ export const CLAIMED_JOBS = `(select case when count(*) > 0 then json_build_arra
 /** The jobs of such a text, in the order in which they should run: a RETURNING has none. */
 export function parseClaimedJobs(text: string | null): Job[] {
   if (text === null) return [];
-  const columns = JSON.parse(text) as readonly (readonly unknown[])[];
-  const jobs = (columns[0] ?? []).map((_, row) => toJob(columns.map((column) => column[row]) as unknown as JobRow));
+  const columns = JSON.parse(text) as JobColumns;
+  const jobs = columns[0].map((_, row) => toJob(columns, row));
   return jobs.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
 }
 
-function toJob(row: JobRow): Job {
+function toJob(columns: JobColumns, row: number): Job {
+  // All columns have the same rows.
+  const at = <T>(column: readonly T[]): T => column[row] as T;
+  const scheduledAt = at(columns[10]);
   return {
-    id: BigInt(row[0]),
-    queue: row[1],
-    taskName: row[2],
-    priority: row[3],
-    lock: row[4],
-    queueingLock: row[5],
-    args: row[6],
-    attempts: row[7],
-    lease: row[8],
-    rescues: row[9],
-    scheduledAt: row[10] === null ? null : new Date(Math.round(row[10] * 1000)),
-    deferredAt: new Date(Math.round(row[11] * 1000)),
+    id: BigInt(at(columns[0])),
+    queue: at(columns[1]),
+    taskName: at(columns[2]),
+    priority: at(columns[3]),
+    lock: at(columns[4]),
+    queueingLock: at(columns[5]),
+    args: at(columns[6]),
+    attempts: at(columns[7]),
+    lease: at(columns[8]),
+    rescues: at(columns[9]),
+    scheduledAt: scheduledAt === null ? null : new Date(Math.round(scheduledAt * 1000)),
+    deferredAt: new Date(Math.round(at(columns[11]) * 1000)),
   };
 }
 

@@ -40,16 +40,20 @@ export class JobExecutor {
     return this.#abandoned;
   }
 
-  /** Runs one job to its end. Never rejects. */
-  async execute(job: Job, claimedAt: number): Promise<Outcome | Undecided> {
+  /**
+   * Runs one job to its end. Never rejects, and gives no promise where none is needed: short jobs are tens of thousands
+   * a second, and each promise between them and their outcome costs as much as they do.
+   */
+  execute(job: Job, claimedAt: number): MaybePromise<Outcome | Undecided> {
     if (job.rescues >= 1) return this.#executeSuspect(job);
-    if (this.#mayBeLost(claimedAt)) {
-      const { health, sql, identity } = this.#runtime;
-      const state = await health.insist(() => findRunState(sql, identity.id, job)).catch(() => undefined);
-      if (this.#isStopping || !state) return { kind: "interrupted" };
-      if (state !== "running") return { kind: "lost" };
-    }
-    return this.#execute(job);
+    return this.#mayBeLost(claimedAt) ? this.#executeIfOurs(job) : this.#execute(job);
+  }
+
+  async #executeIfOurs(job: Job): Promise<Outcome | Undecided> {
+    const { health, sql, identity } = this.#runtime;
+    const state = await health.insist(() => findRunState(sql, identity.id, job)).catch(() => undefined);
+    if (this.#isStopping || !state) return { kind: "interrupted" };
+    return state === "running" ? this.#execute(job) : { kind: "lost" };
   }
 
   /**
@@ -70,13 +74,23 @@ export class JobExecutor {
     return turn;
   }
 
-  async #execute(job: Job): Promise<Outcome | Undecided> {
+  #execute(job: Job): MaybePromise<Outcome | Undecided> {
     const { events, tasks } = this.#runtime;
     const running = new RunningJob(job, this.#runtime);
     const task = tasks.find(job.taskName);
     if (events.has("start_job")) events.emit("start_job", { job });
+    if (!task) {
+      events.emit("task_not_found", { job });
+      return { kind: "failed", error: new TaskNotFoundError(job.taskName, tasks.names) };
+    }
     this.#running.add(running);
-    const end = await this.#runHandler(task, running);
+    const end = this.#runHandler(task, running);
+    return end instanceof Promise
+      ? end.then((ended) => this.#ended(task, running, ended))
+      : this.#ended(task, running, end);
+  }
+
+  #ended(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     this.#running.delete(running);
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     if (!("lateEnd" in end)) return this.#decide(task, running, end);
@@ -84,32 +98,32 @@ export class JobExecutor {
     return { kind: "undecided", decided: end.lateEnd.then((late) => this.#decide(task, running, late)) };
   }
 
+  #decide(task: AnyTask, running: RunningJob, end: RunEnd): MaybePromise<Outcome> {
+    if (running.completed) return this.#decideCompleted(task, running, end);
+    const { job, abortReason } = running;
+    return decideOutcome({ job, task, end, abortReason, completion: undefined, random: this.#runtime.random });
+  }
+
   /** Asked before the slot is free, so that a job of the same lock does not start after one that will run again. */
-  async #decide(task: AnyTask | undefined, running: RunningJob, end: RunEnd): Promise<Outcome> {
-    const { events, random, health, sql, identity } = this.#runtime;
+  async #decideCompleted(task: AnyTask, running: RunningJob, end: RunEnd): Promise<Outcome> {
+    const { random, health, sql, identity } = this.#runtime;
     const { job } = running;
-    if (!task) {
-      events.emit("task_not_found", { job });
-      return { kind: "failed", error: new TaskNotFoundError(job.taskName, this.#runtime.tasks.names) };
-    }
-    const completion = running.completed
-      ? await health.insist(() => findRunState(sql, identity.id, job)).catch(() => "ended" as const)
-      : undefined;
+    const completion = await health.insist(() => findRunState(sql, identity.id, job)).catch(() => "ended" as const);
     return decideOutcome({ job, task, end, abortReason: running.abortReason, completion, random });
   }
 
-  async #runHandler(task: AnyTask | undefined, running: RunningJob): Promise<RunEnd | AbandonedRun> {
-    const { job } = running;
-    try {
-      if (!task) return { threw: undefined };
+  #runHandler(task: AnyTask, running: RunningJob): MaybePromise<RunEnd | AbandonedRun> {
+    const call = (args: unknown): MaybePromise<RunEnd | AbandonedRun> => {
       if (!task.run) throw new TaskNotRunnableError(task.name);
-      const validated = validateArgs(task, job.args);
-      const args = validated instanceof Promise ? await validated : validated;
       const returned = task.run(args as never, running as never);
-      if (!isThenable(returned)) return { returned };
-      return await this.#untilAbandoned(task, running, returned);
+      return isThenable(returned) ? this.#untilAbandoned(task, running, returned) : { returned };
+    };
+    const fail = (threw: unknown): RunEnd => ({ threw });
+    try {
+      const args = validateArgs(task, running.job.args);
+      return args instanceof Promise ? args.then(call).catch(fail) : call(args);
     } catch (threw) {
-      return { threw };
+      return fail(threw);
     }
   }
 
@@ -142,6 +156,8 @@ export class JobExecutor {
     });
   }
 }
+
+type MaybePromise<T> = T | Promise<T>;
 
 /** A handler that ignored its aborted signal for too long. */
 interface AbandonedRun {
