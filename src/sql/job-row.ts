@@ -106,10 +106,11 @@ export const PATIENCE = "(select case when set_config('lock_timeout', '1000', tr
 /**
  * The queueing key of the row `j` when it waits again: its queueing lock, unless another job took that meanwhile, or
  * one with a lower id takes it in the same statement. `ids` selects the ids of the statement's jobs.
- * A retry, a release and a rescue are no deferring, so both jobs then wait; refusing would lose one.
+ * A retry, a release and a rescue are no deferring, so both jobs then wait; refusing would lose one. Without
+ * `withKeys` they take none: another transaction is about to, and waiting for its end could take for ever.
  */
-export function queueingKeyAgain(t: TableNames, ids: string): string {
-  return `case when j.queueing_lock is not null
+export function queueingKeyAgain(t: TableNames, ids: string, withKeys: string): string {
+  return `case when j.queueing_lock is not null and ${withKeys}::boolean
       and not exists (select 1 from ${t.jobs} s where s.queueing_key = j.queueing_lock)
       and not exists (select 1 from ${t.jobs} s where s.id in (${ids}) and s.queueing_lock = j.queueing_lock and s.id < j.id)
       then j.queueing_lock end`;

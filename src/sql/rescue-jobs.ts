@@ -44,7 +44,7 @@ with dead as materialized (
   select r.lock from running r where r.lock is not null and r.tid not in (select tid from verdicts)
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, rescues = v.rescues,
-         ready = true, wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from verdicts")}
+         ready = true, wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from verdicts", "true")}
   from verdicts v where j.ctid = v.tid and v.status = 'todo' and (j.lock is null or j.lock not in (select lock from held))
   returning j.id, j.queue_name, 0 as delay_ms, j.lock
 ), ended as (

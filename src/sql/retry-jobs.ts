@@ -14,7 +14,7 @@ export interface RetriedJob extends Lease {
 }
 
 /**
- * $1 the jobs as JSON, $2 worker. A job whose abort was requested meanwhile ends as aborted: a waiting job cannot be asked to
+ * $1 the jobs as JSON, $2 worker, $3 whether they take their queueing keys again. A job whose abort was requested meanwhile ends as aborted: a waiting job cannot be asked to
  * abort, and nobody wants it to run again.
  */
 const run = statement(
@@ -30,7 +30,7 @@ with failed as materialized (
          lock = case when f."setLock" then f.lock else j.lock end,
          scheduled_at = now() + f."delayMs" * interval '1 millisecond',
          ready = f."delayMs" <= 0, wake_at = case when f."delayMs" > 0 then now() + f."delayMs" * interval '1 millisecond' end,
-         queueing_key = ${queueingKeyAgain(t, "select id from failed")}
+         queueing_key = ${queueingKeyAgain(t, "select id from failed", "$3")}
   from failed f
   where j.id = f.id and ${isHeldBy("f", "$2")} and not j.abort_requested
   returning j.id, j.queue_name, f."delayMs" as delay_ms, f.detail
@@ -61,16 +61,26 @@ export interface PutBack<Item> {
 }
 
 /** Puts failed jobs back to wait for their next run. */
-export async function retryJobs<Item extends RetriedJob>(
+export function retryJobs<Item extends RetriedJob>(
   sql: QueueSql,
-  workerId: bigint,
-  jobs: readonly Item[],
+  { workerId, jobs, withKeys }: PutBackRequest<Item>,
 ): Promise<PutBack<Item>> {
+  return putBack(jobs, (some) => run(sql, [retriedJson(some), String(workerId), withKeys]));
+}
+
+export interface PutBackRequest<Item> {
+  readonly workerId: bigint;
+  readonly jobs: readonly Item[];
+  /** Take their queueing locks again, as far as these are free, which may have to wait for another transaction. */
+  readonly withKeys: boolean;
+}
+
+function retriedJson(jobs: readonly RetriedJob[]): string {
   const rows = jobs.map(({ id, lease, delayMs, priority, queue, lock, detail }) => ({
     ...{ id: String(id), lease, delayMs, priority, queue, detail },
     ...(lock === undefined ? {} : { setLock: true, lock }),
   }));
-  return putBack(jobs, await run<PutBackRow>(sql, [JSON.stringify(rows), String(workerId)]));
+  return JSON.stringify(rows);
 }
 
 export interface PutBackRow {
@@ -79,7 +89,21 @@ export interface PutBackRow {
   readonly aborted: string | null;
 }
 
-export function putBack<Item extends Lease>(jobs: readonly Item[], row: PutBackRow): PutBack<Item> {
-  const aborted = row.aborted === null ? [] : (JSON.parse(row.aborted) as string[]).map(BigInt);
-  return { lost: lostAmong(jobs, row), aborted };
+/**
+ * Runs a statement that puts jobs back; a second time for those that it did not change: one whose abort was requested
+ * while the statement waited for its row is no longer what the statement's snapshot said.
+ */
+export async function putBack<Item extends Lease>(
+  jobs: readonly Item[],
+  run: (some: readonly Item[]) => Promise<PutBackRow>,
+): Promise<PutBack<Item>> {
+  const first = await run(jobs);
+  const missed = lostAmong(jobs, first);
+  if (missed.length === 0) return { lost: [], aborted: idsOf(first.aborted) };
+  const second = await run(missed);
+  return { lost: lostAmong(missed, second), aborted: [...idsOf(first.aborted), ...idsOf(second.aborted)] };
+}
+
+function idsOf(text: string | null): bigint[] {
+  return text === null ? [] : (JSON.parse(text) as string[]).map(BigInt);
 }

@@ -32,11 +32,12 @@ export class CompletionBatch {
 
   /**
    * Takes out what can be written while other transactions keep all rows but these locked. What is released goes by
-   * lanes, as the lock of one passes from its last member to the one that runs on.
+   * lanes, as the lock of one passes from its last member to the one that runs on, and not before a job of its lock
+   * that is retried, or it would overtake that one.
    */
   takeUnlocked(free: ReadonlySet<bigint>): CompletionBatch {
-    const lanes = [...this.released, ...this.lockKeepers];
-    const heldLocks = new Set(lanes.filter(({ id }) => !free.has(id)).map(({ lock }) => lock));
+    const members = [...this.released, ...this.lockKeepers, ...this.retried.map(jobOf)];
+    const heldLocks = new Set(members.filter(({ id }) => !free.has(id)).map(({ lock }) => lock));
     const isFree = ({ id }: { readonly id: bigint }): boolean => free.has(id);
     const isFreeLane = ({ id, lock }: ClaimedJob): boolean => free.has(id) && (lock === null || !heldLocks.has(lock));
     const taken = new CompletionBatch();
@@ -47,6 +48,14 @@ export class CompletionBatch {
     [taken.lockKeepers, this.lockKeepers] = partition(this.lockKeepers, isFreeLane);
     // Who waits for these locks was told when the rest of the batch was written, and found them held.
     for (const { lock } of taken.jobs) if (lock !== null) taken.locks.add(lock);
+    return taken;
+  }
+
+  /** Takes out what is released of some locks. */
+  takeReleased(isWanted: (job: ClaimedJob) => boolean): CompletionBatch {
+    const taken = new CompletionBatch();
+    [taken.released, this.released] = partition(this.released, isWanted);
+    [taken.lockKeepers, this.lockKeepers] = partition(this.lockKeepers, isWanted);
     return taken;
   }
 

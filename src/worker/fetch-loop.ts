@@ -105,6 +105,7 @@ export class FetchLoop implements Service {
     const limit = this.#limit();
     if (limit === 0) return this.#sleepBusy();
     const { names, nextWakeMs } = await queues.current();
+    const sentAt = runtime.clock.now();
     const fetched =
       names.length === 0 ? { jobs: [], textLength: 0, more: false, nextWakeMs } : await fetcher.fetch(names, limit);
     runtime.health.ok();
@@ -116,7 +117,7 @@ export class FetchLoop implements Service {
     if (fetched.jobs.length === 0 && !fetched.more)
       return dispatcher.free === 0 ? this.#sleepBusy() : this.#sleepIdle();
     this.#foundWork();
-    dispatcher.add(fetched.jobs);
+    dispatcher.add(fetched.jobs, sentAt);
     return 0;
   }
 

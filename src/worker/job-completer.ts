@@ -40,6 +40,8 @@ export class JobCompleter {
   /** Rows that another transaction keeps locked. */
   readonly #held = new CompletionBatch();
   #waitingForHeld: Promise<void> | undefined;
+  /** Locks whose next job another transaction keeps locked; one promotion at a time waits for them. */
+  readonly #heldLocks = new Set<string>();
   readonly #promoting = new Set<Promise<void>>();
   /** Jobs whose outcome is not written yet, each under its latest claim. */
   readonly #unwritten = new Map<bigint, Lease>();
@@ -90,7 +92,8 @@ export class JobCompleter {
       default:
         outcome satisfies never;
     }
-    this.#unwritten.set(id, job);
+    // Nothing is written about the others, so nobody would forget them.
+    if (outcome.kind !== "completed" && outcome.kind !== "lost") this.#unwritten.set(id, job);
     if (job.lock !== null && releasesLock) pending.locks.add(job.lock);
     this.#flush();
   }
@@ -132,9 +135,13 @@ export class JobCompleter {
     const { health, sql, clock } = this.#runtime;
     const { promoted, held } = await health.insist(() => promoteLocks(sql, locks));
     if (promoted > 0) this.#callbacks.onPromoted();
-    if (held.length === 0 || health.isGivenUp) return;
+    const isWaiting = this.#heldLocks.size > 0;
+    for (const lock of held) this.#heldLocks.add(lock);
+    if (isWaiting || held.length === 0 || health.isGivenUp) return;
     await sleep(clock, HELD_MS);
-    await this.#promote(held);
+    const again = [...this.#heldLocks];
+    this.#heldLocks.clear();
+    await this.#promote(again);
   }
 
   #detail(job: Job, error: unknown): ReturnType<typeof errorDetail> {
@@ -194,6 +201,10 @@ export class JobCompleter {
   #hold(held: CompletionBatch): void {
     this.#held.merge(held);
     if (this.#held.size === 0) return;
+    if (this.#runtime.health.isGivenUp) {
+      this.#giveUp(new Error(`Other transactions keep ${this.#held.size} jobs locked`));
+      return;
+    }
     this.#waitingForHeld ??= this.#untilUnlocked().finally(() => {
       this.#waitingForHeld = undefined;
       if (!this.#runtime.health.isGivenUp) this.#hold(new CompletionBatch());

@@ -48,6 +48,11 @@ export class JobDispatcher {
     return this.#buffered;
   }
 
+  /** Whether a handler that was given up is still inside the transaction that completes its job. */
+  get hasParked(): boolean {
+    return this.#parked.size > 0;
+  }
+
   get isIdle(): boolean {
     return this.#active.size === 0 && this.#waiting.length === 0;
   }
@@ -68,14 +73,17 @@ export class JobDispatcher {
     return false;
   }
 
-  /** Takes claimed jobs, in the order in which they should run. */
-  add(jobs: readonly Job[]): void {
+  /**
+   * Takes claimed jobs, in the order in which they should run.
+   *
+   * @param claimedAt When their claim was sent: it may have been made any time since.
+   */
+  add(jobs: readonly Job[], claimedAt: number): void {
     if (jobs.length === 0) return;
     if (this.#stopped) {
       this.#parts.completer.release(jobs);
       return;
     }
-    const claimedAt = this.#parts.runtime.clock.now();
     const lanes = new Map<string, Lane>();
     const lowest = this.#waiting.at(-1)?.priority ?? Number.POSITIVE_INFINITY;
     for (const job of jobs) {

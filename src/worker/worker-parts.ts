@@ -122,7 +122,7 @@ export class WorkerParts {
   /** Takes the worker's row away, once nothing is left that is found by it. */
   async #leave(): Promise<void> {
     // A transaction of a handler that was given up may still roll back: its job is then found by the worker's row.
-    if (this.#runtime.health.isLost || this.#executor.abandoned.size > 0) return;
+    if (this.#runtime.health.isLost || this.#executor.abandoned.size > 0 || this.#dispatcher.hasParked) return;
     await this.#reconciler.reconcile().catch(() => this.#reconciler.doubt());
     await this.#completer.drain();
     if (this.#reconciler.isInDoubt || this.#completer.hasGivenUp) return;

@@ -36,19 +36,28 @@ export async function writeBatch(batch: CompletionBatch, runtime: WorkerRuntime)
   const finish: Write<Job> = (jobs) => finishJobs(sql, id, jobs);
   const remove = <Item extends Lease>(jobs: readonly Item[]): Promise<Item[]> => finishAndDeleteJobs(sql, id, jobs);
   const end: Write<Ended> = (jobs) => endJobs(sql, id, jobs);
-  const retry: Write<Retried> = async (jobs) => {
-    const back = await retryJobs(sql, id, jobs);
-    aborted.push(...back.aborted);
-    return back.lost;
-  };
+  const retryWith =
+    (withKeys: boolean): Write<Retried> =>
+    async (jobs) => {
+      const back = await retryJobs(sql, { workerId: id, jobs, withKeys });
+      aborted.push(...back.aborted);
+      return back.lost;
+    };
+  const retry = retryWith(true);
+  // Beside a sibling that holds the queueing lock, or is about to.
+  const retryBeside = retryWith(false);
   // The first way that Postgres takes. One that another table refers to is not deleted: it is kept.
   const succeededWays = options.deleteJobs === "never" ? [finish] : [remove, finish];
   const endedWays = options.deleteJobs === "always" ? [remove, end, withoutDetail(end)] : [end, withoutDetail(end)];
   const write = new BatchWriter(runtime, written);
   lost.push(...(await write.jobs(batch.succeeded, held.succeeded, succeededWays)));
   lost.push(...(await write.jobs(batch.ended, held.ended, endedWays)).map(jobOf));
-  lost.push(...(await write.jobs(batch.retried, held.retried, [retry, withoutDetail(retry)])).map(jobOf));
-  aborted.push(...(await write.releases(batch)));
+  lost.push(
+    ...(await write.jobs(batch.retried, held.retried, [retry, retryBeside, withoutDetail(retryBeside)])).map(jobOf),
+  );
+  const retriedLocks = new Set(held.retried.map(({ job }) => job.lock));
+  if (held.retried.length > 0) held.merge(batch.takeReleased(({ lock }) => lock !== null && retriedLocks.has(lock)));
+  aborted.push(...(await write.releases(batch, true)));
   if (options.deleteJobs === "always" && aborted.length > 0) {
     await runtime.health.insist(() => deleteAbortedJobs(sql, aborted)).catch((error) => written.errors.push(error));
   }
@@ -76,12 +85,7 @@ class BatchWriter {
     try {
       return [...(await this.#runtime.health.insist(() => way(jobs)))];
     } catch (error) {
-      if (isLocked(error)) {
-        const free = await this.#findUnlocked(jobs);
-        held.push(...jobs.filter((job) => !free.has(job.id)));
-        const unlocked = jobs.filter((job) => free.has(job.id));
-        return this.jobs(unlocked, held, ways);
-      }
+      if (isLocked(error)) return this.#besidesLocked(jobs, held, ways);
       const isRefused = error instanceof DatabaseError && error.isDataProblem;
       if (isRefused && jobs.length === 1 && otherWays.length > 0) return this.jobs(jobs, held, otherWays);
       if (isRefused && jobs.length > 1) {
@@ -94,13 +98,32 @@ class BatchWriter {
     }
   }
 
+  async #besidesLocked<Item extends Lease>(
+    jobs: readonly Item[],
+    held: Item[],
+    ways: readonly Write<Item>[],
+  ): Promise<Item[]> {
+    const free = await this.#findUnlocked(jobs);
+    const locked = jobs.filter(({ id }) => !free.has(id));
+    if (locked.length > 0) {
+      held.push(...locked);
+      const unlocked = jobs.filter(({ id }) => free.has(id));
+      return this.jobs(unlocked, held, ways);
+    }
+    // It waited for something else: a sibling's queueing lock, or a row of another table that refers to a job.
+    if (ways.length > 1) return this.jobs(jobs, held, ways.slice(1));
+    held.push(...jobs);
+    return [];
+  }
+
   /** Gives jobs back, and gives the ids of those that ended instead because their abort was requested. */
-  async releases(batch: CompletionBatch): Promise<readonly bigint[]> {
+  async releases(batch: CompletionBatch, withKeys: boolean): Promise<readonly bigint[]> {
     const { released: jobs, lockKeepers } = batch;
     if (jobs.length === 0) return [];
     const { sql, identity, health } = this.#runtime;
     try {
-      return (await health.insist(() => releaseJobs(sql, { workerId: identity.id, jobs, lockKeepers }))).aborted;
+      return (await health.insist(() => releaseJobs(sql, { workerId: identity.id, jobs, lockKeepers, withKeys })))
+        .aborted;
     } catch (error) {
       if (!isLocked(error)) {
         this.#written.errors.push(error);
@@ -111,7 +134,9 @@ class BatchWriter {
       part.lockKeepers.push(...lockKeepers);
       const unlocked = part.takeUnlocked(await this.#findUnlocked([...jobs, ...lockKeepers]));
       this.#written.held.merge(part);
-      return this.releases(unlocked);
+      if (part.size > 0 || withKeys) return this.releases(unlocked, withKeys && part.size > 0);
+      this.#written.held.merge(unlocked);
+      return [];
     }
   }
 

@@ -57,7 +57,7 @@ async function record(): Promise<void> {
   const none = { id: 0n, lease: 0 };
   await finishAndDeleteJobs(sql, 0n, [none]);
   await endJobs(sql, 0n, [{ ...none, status: "failed" }]);
-  await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [] });
+  await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [], withKeys: true });
   await checkRunningJobs(sql, 0n, [none]);
   await findUnlockedJobs(sql, [0n]);
 }
@@ -156,8 +156,8 @@ test("what is written about a batch of jobs costs no more than a look at each, w
     finish_jobs: [idArray, leases, 1000, "1"],
     finish_and_delete_jobs: [idArray, leases, 1000, "1"],
     end_jobs: [ended, "1"],
-    retry_jobs: [retried, "1"],
-    release_jobs: [idArray, leases, "{}", "{}", "1"],
+    retry_jobs: [retried, "1", true],
+    release_jobs: [idArray, leases, "{}", "{}", "1", true],
     check_running_jobs: [idArray, leases, "1"],
     find_unlocked_jobs: [idArray],
   };

@@ -70,6 +70,44 @@ test.each(["succeeds", "fails", "retries"])(
   },
 );
 
+test("a job that is retried while its queueing lock is about to be taken waits beside its sibling, and holds up nobody", async () => {
+  const { held, started, tasks } = endings();
+  const app = queue.app(tasks);
+  for (const task of tasks) await app.defer(task, {}, { queueingLock: task.name });
+  const { worker } = startWorker(app, { concurrency: 3, stalledAfter: { seconds: 60 } });
+  await until(() => started.length === 3);
+  const client = await queue.pool.connect();
+  await client.query("begin");
+  await client.query(
+    "insert into procrastinate_jobs (task_name, queueing_lock, queueing_key) values ('sibling', 'retries', 'retries')",
+  );
+  held.open();
+  await until(async () => (await statuses()).filter((status) => status.endsWith(" doing")).length === 0);
+  expect(started.length).toBeGreaterThanOrEqual(3);
+  await worker.stop();
+  await client.query("commit");
+  client.release();
+  const keys = (await queue.jobs()).map(({ task, queueingKey }) => [task, queueingKey]);
+  expect(keys).toContainEqual(["retries", null]);
+  expect(keys).toContainEqual(["sibling", "retries"]);
+});
+
+test("an abort that is requested while a retry waits for the row ends the job", async () => {
+  const { held, started, tasks } = endings();
+  const app = queue.app(tasks);
+  for (const task of tasks) await app.defer(task);
+  await using _worker = startWorker(app, { concurrency: 3, stalledAfter: { seconds: 60 } });
+  await until(() => started.length === 3);
+  const client = await queue.pool.connect();
+  await client.query("begin");
+  await client.query("update procrastinate_jobs set abort_requested = true where task_name = 'retries'");
+  held.open();
+  await queue.untilBlocked();
+  await client.query("commit");
+  client.release();
+  await until(async () => (await statuses()).includes("retries aborted"));
+});
+
 test("a stop ends although another transaction keeps the row of a job locked, and the job is left to the rescue", async () => {
   const { held, started, tasks } = endings();
   const app = queue.app(tasks);
