@@ -113,12 +113,13 @@ export class JobExecutor {
   }
 
   #runHandler(task: AnyTask, running: RunningJob): MaybePromise<RunEnd | AbandonedRun> {
+    const fail = (threw: unknown): RunEnd => ({ threw });
     const call = (args: unknown): MaybePromise<RunEnd | AbandonedRun> => {
       if (!task.run) throw new TaskNotRunnableError(task.name);
       const returned = task.run(args as never, running as never);
-      return isThenable(returned) ? this.#untilAbandoned(task, running, returned) : { returned };
+      // A thenable's own `then` may throw.
+      return isThenable(returned) ? this.#untilAbandoned(task, running, returned).catch(fail) : { returned };
     };
-    const fail = (threw: unknown): RunEnd => ({ threw });
     try {
       const args = validateArgs(task, running.job.args);
       return args instanceof Promise ? args.then(call).catch(fail) : call(args);
