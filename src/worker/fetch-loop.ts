@@ -2,7 +2,7 @@ import { Loop, type Service } from "../service.ts";
 import { wakeJobs } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import type { JobFetcher } from "./job-fetcher.ts";
+import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
 import { WakeTimer } from "./wake-timer.ts";
@@ -34,8 +34,17 @@ export interface FetchLoopParts {
   readonly onEmpty: () => Promise<boolean>;
 }
 
+/** A fetch that was sent. */
+interface Sent {
+  readonly at: number;
+  readonly queues: readonly string[];
+  readonly limit: number;
+  readonly answer: Promise<FetchedJobs>;
+}
+
 /**
- * Keeps the dispatcher in work. One fetch at a time.
+ * Keeps the dispatcher in work. One fetch at a time, or two while full ones are worked off as fast as they come: Postgres
+ * then claims the next jobs while the last ones are read and run.
  *
  * | found            | then                                                          |
  * |------------------|---------------------------------------------------------------|
@@ -51,6 +60,12 @@ export class FetchLoop implements Service {
   #pollMs = FIRST_POLL_MS;
   /** Nothing could be woken: what is due is locked by a transaction of somebody else. */
   #isWakeBlocked = false;
+  /** The fetch that is waited for. */
+  #current: Sent | undefined;
+  /** The second fetch. Whatever it finds, it says nothing about idleness: another one follows. */
+  #ahead: Sent | undefined;
+  /** The last fetch was full, and light. */
+  #isStream = false;
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
@@ -70,6 +85,7 @@ export class FetchLoop implements Service {
   async stop(): Promise<void> {
     this.#wakeTimer.clear();
     await this.#loop.stop();
+    await this.#settleAhead().catch(() => this.#parts.reconciler.doubt());
     this.#wakeTimer.clear();
   }
 
@@ -87,38 +103,80 @@ export class FetchLoop implements Service {
 
   /** Capacity became free: no reason to think of other queues or of idleness. */
   refill(): void {
+    this.#lookAhead();
     if (this.#limit() > 0) this.#loop.wake();
+  }
+
+  #lookAhead(): void {
+    const current = this.#current;
+    if (!current || !this.#isStream || this.#ahead || this.#room < current.limit + MAX_FETCH) return;
+    this.#ahead = this.#send(current.queues, MAX_FETCH);
   }
 
   /** How many jobs to fetch now; 0 while there are enough. Refilled by halves, so that fetches stay large. */
   #limit(): number {
     const { dispatcher, gauge } = this.#parts;
-    const depth = gauge.depth;
-    const missing = dispatcher.free + depth - dispatcher.buffered;
-    return dispatcher.buffered > Math.max(depth / 2, dispatcher.free) ? 0 : Math.min(Math.max(missing, 0), MAX_FETCH);
+    const isEnough = dispatcher.buffered > Math.max(gauge.depth / 2, dispatcher.free);
+    return isEnough ? 0 : Math.min(Math.max(this.#room, 0), MAX_FETCH);
+  }
+
+  get #room(): number {
+    const { dispatcher, gauge } = this.#parts;
+    return dispatcher.free + gauge.depth - dispatcher.buffered;
   }
 
   async #step(): Promise<number> {
-    const { runtime, dispatcher, fetcher, queues } = this.#parts;
-    await this.#parts.reconciler.reconcile();
+    const { runtime, queues, reconciler } = this.#parts;
+    // What a fetch under way claims is not known yet.
+    if (reconciler.isInDoubt) await this.#settleAhead();
+    await reconciler.reconcile();
     if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
+    const ahead = this.#ahead;
     const limit = this.#limit();
-    if (limit === 0) return this.#sleepBusy();
+    if (limit === 0 && !ahead) return this.#sleepBusy();
     const { names, nextWakeMs } = await queues.current();
-    const sentAt = runtime.clock.now();
-    const fetched =
-      names.length === 0 ? { jobs: [], textLength: 0, more: false, nextWakeMs } : await fetcher.fetch(names, limit);
+    this.#ahead = undefined;
+    const sent = ahead ?? this.#send(names, limit, nextWakeMs);
+    this.#current = sent;
+    this.#lookAhead();
+    const fetched = await sent.answer.finally(() => {
+      this.#current = undefined;
+    });
     runtime.health.ok();
-    this.#wakeTimer.dueIn(this.#isWakeBlocked && fetched.nextWakeMs === 0 ? BLOCKED_WAKE_MS : fetched.nextWakeMs);
-    const isDry = fetched.jobs.length < limit && !fetched.more;
-    const others = isDry && queues.ranDry(fetched.jobs.length);
-    if (fetched.jobs.length === 0 && others) return 0;
-    // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
-    if (fetched.jobs.length === 0 && !fetched.more)
+    // Nothing is known to be all there is only if no other fetch was under way.
+    return this.#received(fetched, sent, !ahead && !this.#ahead);
+  }
+
+  async #received({ jobs, more, nextWakeMs }: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
+    const { dispatcher, queues } = this.#parts;
+    // Two claims with locks would compete for them.
+    this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
+    this.#wakeTimer.dueIn(this.#isWakeBlocked && nextWakeMs === 0 ? BLOCKED_WAKE_MS : nextWakeMs);
+    const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
+    if (jobs.length === 0 && !more) {
+      if (others || !isLast) return 0;
+      // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
       return dispatcher.free === 0 ? this.#sleepBusy() : this.#sleepIdle();
+    }
     this.#foundWork();
-    dispatcher.add(fetched.jobs, sentAt);
+    dispatcher.add(jobs, at);
     return 0;
+  }
+
+  #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
+    const { runtime, fetcher } = this.#parts;
+    const nothing = { jobs: [], textLength: 0, more: false, nextWakeMs };
+    const at = runtime.clock.now();
+    const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
+    // Where two are under way, the second one may fail before it is waited for.
+    answer.catch(() => undefined);
+    return { at, queues, limit, answer };
+  }
+
+  async #settleAhead(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead) this.#parts.dispatcher.add((await ahead.answer).jobs, ahead.at);
   }
 
   async #wakeDueJobs(): Promise<void> {

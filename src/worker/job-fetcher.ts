@@ -35,6 +35,11 @@ export class JobFetcher {
     this.#gauge = gauge;
   }
 
+  /** Nobody uses locks, so that claims do not stand in each other's way. */
+  get isLight(): boolean {
+    return !this.#withLocks;
+  }
+
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const { clock, events } = this.#runtime;
     const startedAt = clock.now();
