@@ -2,74 +2,87 @@ import type { Job } from "../job.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableNames } from "./statement.ts";
 
-/** Claimed jobs as they travel, an array per column. */
-type JobColumns = readonly [
-  id: string[],
-  queue: string[],
-  task: string[],
-  priority: number[],
-  lock: (string | null)[],
-  queueingLock: (string | null)[],
-  args: JsonObject[],
-  attempts: number[],
-  lease: number[],
-  rescues: number[],
-  scheduledAt: (number | null)[],
-  deferredAt: number[],
-];
-
-/** In the order of `JobColumns`. Ids are text: JSON.parse would round a bigint. Times are seconds since 1970. */
-const COLUMNS = {
-  id: "j.id::text",
-  queue: "j.queue_name",
-  task: "j.task_name",
+/**
+ * The numbers of a claimed job. They travel as array literals: as JSON, ids beyond 2^53 would be rounded, and as strings
+ * of JSON they cost twice as much to read. Times are milliseconds since 1970, as floats: those can be infinite.
+ */
+const NUMBERS = {
+  id: "j.id",
   priority: "j.priority",
-  lock: "j.lock",
-  queueing_lock: "j.queueing_lock",
-  args: "j.args",
   attempts: "j.attempts",
   lease: "j.lease",
   rescues: "j.rescues",
-  scheduled_at: "date_part('epoch', j.scheduled_at)",
-  deferred_at: "date_part('epoch', j.deferred_at)",
+  scheduled_at: "round(date_part('epoch', j.scheduled_at) * 1000)",
+  deferred_at: "round(date_part('epoch', j.deferred_at) * 1000)",
 };
 
+/** The rest of a claimed job. It travels as JSON. */
+const VALUES = {
+  queue: "j.queue_name",
+  task: "j.task_name",
+  lock: "j.lock",
+  queueing_lock: "j.queueing_lock",
+  args: "j.args",
+};
+
+/** Claimed jobs as they travel, by columns. */
+interface JobColumns extends Record<keyof typeof NUMBERS, string> {
+  readonly queue: string[];
+  readonly task: string[];
+  readonly lock: (string | null)[];
+  readonly queueing_lock: (string | null)[];
+  readonly args: JsonObject[];
+}
+
 /** What a claim returns of the row `j`. */
-export const CLAIMED_JOB = Object.entries(COLUMNS)
+export const CLAIMED_JOB = Object.entries({ ...NUMBERS, ...VALUES })
   .map(([name, column]) => `${column} as ${name}`)
   .join(", ");
 
 /** The jobs of the relation `claimed` as one JSON text, an array per column: an array per job takes twice as long to make. */
-export const CLAIMED_JOBS = `(select case when count(*) > 0 then json_build_array(${Object.keys(COLUMNS)
-  .map((name) => `json_agg(c.${name})`)
-  .join(", ")})::text end from claimed c)`;
+export const CLAIMED_JOBS = `(select case when count(*) > 0 then json_build_object(${[
+  ...Object.keys(NUMBERS).map((name) => `'${name}', array_agg(c.${name})::text`),
+  ...Object.keys(VALUES).map((name) => `'${name}', json_agg(c.${name})`),
+].join(", ")})::text end from claimed c)`;
 
 /** The jobs of such a text, in the order in which they should run: a RETURNING has none. */
 export function parseClaimedJobs(text: string | null): Job[] {
   if (text === null) return [];
   const columns = JSON.parse(text) as JobColumns;
-  const jobs = columns[0].map((_, row) => toJob(columns, row));
+  const numbers = (name: keyof typeof NUMBERS): number[] => elements(columns[name]).map(Number);
+  const [priority, attempts, lease, rescues] = [
+    numbers("priority"),
+    numbers("attempts"),
+    numbers("lease"),
+    numbers("rescues"),
+  ];
+  const deferredAt = numbers("deferred_at");
+  const scheduledAt = elements(columns.scheduled_at);
+  const jobs = elements(columns.id).map((id, row): Job => {
+    // All columns have the same rows.
+    const at = <T>(column: readonly T[]): T => column[row] as T;
+    const scheduled = at(scheduledAt);
+    return {
+      id: BigInt(id),
+      queue: at(columns.queue),
+      taskName: at(columns.task),
+      priority: at(priority),
+      lock: at(columns.lock),
+      queueingLock: at(columns.queueing_lock),
+      args: at(columns.args),
+      attempts: at(attempts),
+      lease: at(lease),
+      rescues: at(rescues),
+      scheduledAt: scheduled === "NULL" ? null : new Date(Number(scheduled)),
+      deferredAt: new Date(at(deferredAt)),
+    };
+  });
   return jobs.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
 }
 
-function toJob(columns: JobColumns, row: number): Job {
-  // All columns have the same rows.
-  const at = <T>(column: readonly T[]): T => column[row] as T;
-  const scheduledAt = at(columns[10]);
-  return {
-    id: BigInt(at(columns[0])),
-    queue: at(columns[1]),
-    taskName: at(columns[2]),
-    priority: at(columns[3]),
-    lock: at(columns[4]),
-    queueingLock: at(columns[5]),
-    args: at(columns[6]),
-    attempts: at(columns[7]),
-    lease: at(columns[8]),
-    rescues: at(columns[9]),
-    scheduledAt: scheduledAt === null ? null : new Date(Math.round(scheduledAt * 1000)),
-    deferredAt: new Date(Math.round(at(columns[11]) * 1000)),
-  };
+/** The elements of an array literal of numbers. */
+function elements(literal: string): string[] {
+  return literal.slice(1, -1).split(",");
 }
 
 /**
