@@ -43,8 +43,8 @@ export class JobCompleter {
   /** Locks whose next job another transaction keeps locked; one promotion at a time waits for them. */
   readonly #heldLocks = new Set<string>();
   readonly #promoting = new Set<Promise<void>>();
-  /** Jobs whose outcome is not written yet, each under its latest claim. */
-  readonly #unwritten = new Map<bigint, Lease>();
+  /** Whose outcomes are being written. */
+  #writing: readonly Lease[] = [];
   #hasGivenUp = false;
 
   constructor(runtime: WorkerRuntime, callbacks: CompleterCallbacks) {
@@ -92,8 +92,6 @@ export class JobCompleter {
       default:
         outcome satisfies never;
     }
-    // Nothing is written about the others, so nobody would forget them.
-    if (outcome.kind !== "completed" && outcome.kind !== "lost") this.#unwritten.set(id, job);
     if (job.lock !== null && releasesLock) pending.locks.add(job.lock);
     this.#flush();
   }
@@ -102,7 +100,6 @@ export class JobCompleter {
   release(jobs: readonly ClaimedJob[], keeper?: ClaimedJob): void {
     if (jobs.length === 0) return;
     const pending = this.#room();
-    for (const job of jobs) this.#unwritten.set(job.id, job);
     pending.released.push(...jobs);
     if (keeper) pending.lockKeepers.push(keeper);
     else for (const job of jobs) if (job.lock !== null) pending.locks.add(job.lock);
@@ -110,8 +107,9 @@ export class JobCompleter {
   }
 
   /** Whether the outcome of the job is still to be written. */
-  holds(job: Lease): boolean {
-    return this.#unwritten.get(job.id)?.lease === job.lease;
+  holds({ id, lease }: Lease): boolean {
+    const unwritten = [this.#writing, this.#held.jobs, ...this.#pending.map((batch) => batch.jobs)];
+    return unwritten.some((jobs) => jobs.some((job) => job.id === id && job.lease === lease));
   }
 
   /** Resolves when all that was added is written. */
@@ -174,22 +172,17 @@ export class JobCompleter {
     await Promise.resolve();
     while (!this.#isWritten) {
       const batch = this.#pending.shift() ?? new CompletionBatch();
+      this.#writing = batch.jobs;
       const { lost, held, errors } = await writeBatch(batch, this.#runtime);
       for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
       for (const error of errors) this.#giveUp(error);
-      const stillHeld = new Set(held.jobs);
-      for (const job of batch.jobs) if (!stillHeld.has(job)) this.#forget(job);
       this.#hold(held);
+      this.#writing = [];
       this.promote([...batch.locks]);
       // No notification tells this worker of its own retries while it does not say that it is idle.
       if (batch.retried.length > 0) this.#callbacks.onRetried(Math.min(...batch.retried.map(({ delayMs }) => delayMs)));
       this.#callbacks.onWritten();
     }
-  }
-
-  /** A later claim of the same job may have taken its place. */
-  #forget(job: Lease): void {
-    if (this.holds(job)) this.#unwritten.delete(job.id);
   }
 
   #giveUp(error: unknown): void {
