@@ -1,39 +1,65 @@
 import { isHeldBy, type Lease, PATIENCE } from "./job-row.ts";
-import { numberArray, type QueueSql, type RunStatement, statement } from "./statement.ts";
+import { numberArray, type QueueSql, type RunStatement, statement, type TableNames } from "./statement.ts";
 
-/** The ids whose row was changed, told only when some were not: comparing counts is cheaper than reading them. */
-const DONE = `(select count(*)::int from done) as count,
-       case when (select count(*) from done) < $3::int then (select json_agg(d.id::text)::text from done d) end as ids`;
+/** How many rows were changed; their ids only when some were not: comparing counts is cheaper than reading them. */
+const DONE = `select c.count, case when c.count < $3::int then (select json_agg(d.id::text)::text from done d) end as ids
+from (select count(*)::int as count from done) c`;
 
 /** $1 ids, $2 leases, $3 how many, $4 worker. */
 const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit ${PATIENCE})`;
+const BY_LEASES: Selection = { from: LEASES, where: `j.id = d.id and ${isHeldBy("d", "$4")}` };
 
-const keep = statement(
-  "finish_jobs",
-  (t) => `
+/**
+ * $1 ids, $2 their lease, $3 how many, $4 worker. The lighter form where all have the same lease, as nearly always: a
+ * lookup by a list of ids costs 0.5 us a job less than a join with it. The list is hidden from the planner, which would
+ * count it and read a table of 100,000 rows from end to end.
+ */
+const LEASE = `(select $2::int as lease limit ${PATIENCE})`;
+const BY_LEASE: Selection = {
+  from: LEASE,
+  where: `j.id = any((select $1::text::bigint[])::bigint[]) and ${isHeldBy("d", "$4")}`,
+};
+
+interface Selection {
+  readonly from: string;
+  readonly where: string;
+}
+
+const keep =
+  ({ from, where }: Selection) =>
+  (t: TableNames): string =>
+    `
 with done as (
   update ${t.jobs} j set status = 'succeeded', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
-  from ${LEASES} d
-  where j.id = d.id and ${isHeldBy("d", "$4")}
+  from ${from} d
+  where ${where}
   returning j.id
 )
-select ${DONE}`,
-);
+${DONE}`;
 
 /** There are no foreign keys, so the few jobs that can have events take them along here. */
-const remove = statement(
-  "finish_and_delete_jobs",
-  (t) => `
+const remove =
+  ({ from, where }: Selection) =>
+  (t: TableNames): string =>
+    `
 with done as (
-  delete from ${t.jobs} j using ${LEASES} d
-  where j.id = d.id and ${isHeldBy("d", "$4")}
+  delete from ${t.jobs} j using ${from} d
+  where ${where}
   returning j.id, j.attempts > 0 or j.rescues > 0 or j.abort_requested as eventful
 ), events as (
   delete from ${t.events} where job_id = any(array(select d.id from done d where d.eventful))
 )
-select ${DONE}`,
-);
+${DONE}`;
+
+const KEEP = {
+  byLease: statement("finish_jobs", keep(BY_LEASE)),
+  byLeases: statement("finish_jobs_of_leases", keep(BY_LEASES)),
+};
+const REMOVE = {
+  byLease: statement("finish_and_delete_jobs", remove(BY_LEASE)),
+  byLeases: statement("finish_and_delete_jobs_of_leases", remove(BY_LEASES)),
+};
 
 interface Row {
   readonly count: number;
@@ -46,7 +72,7 @@ export function finishJobs<Item extends Lease>(
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
-  return runFenced(keep, sql, workerId, jobs);
+  return runFenced(KEEP, sql, workerId, jobs);
 }
 
 /** Deletes finished jobs with their events and gives those that no longer belonged to the worker. */
@@ -55,18 +81,21 @@ export function finishAndDeleteJobs<Item extends Lease>(
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
-  return runFenced(remove, sql, workerId, jobs);
+  return runFenced(REMOVE, sql, workerId, jobs);
 }
 
 async function runFenced<Item extends Lease>(
-  run: RunStatement,
+  { byLease, byLeases }: { readonly byLease: RunStatement; readonly byLeases: RunStatement },
   sql: QueueSql,
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
   const ids = numberArray(jobs.map((job) => job.id));
-  const leases = numberArray(jobs.map((job) => job.lease));
-  return lostAmong(jobs, await run<Row>(sql, [ids, leases, jobs.length, String(workerId)]));
+  const lease = jobs[0]?.lease ?? 0;
+  const row = jobs.every((job) => job.lease === lease)
+    ? await byLease<Row>(sql, [ids, lease, jobs.length, String(workerId)])
+    : await byLeases<Row>(sql, [ids, numberArray(jobs.map((job) => job.lease)), jobs.length, String(workerId)]);
+  return lostAmong(jobs, row);
 }
 
 /** The jobs that a fenced statement did not change. */

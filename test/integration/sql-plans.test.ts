@@ -5,7 +5,7 @@ import { createApp, defineTask, silentLogger } from "../../src/index.ts";
 import { checkRunningJobs } from "../../src/sql/check-running-jobs.ts";
 import { endJobs } from "../../src/sql/end-jobs.ts";
 import { findUnlockedJobs } from "../../src/sql/find-unlocked-jobs.ts";
-import { finishAndDeleteJobs } from "../../src/sql/finish-jobs.ts";
+import { finishAndDeleteJobs, finishJobs } from "../../src/sql/finish-jobs.ts";
 import { releaseJobs } from "../../src/sql/release-jobs.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -55,7 +55,10 @@ async function record(): Promise<void> {
   await app.createWorker({ ...FAST, wait: false, queues }).run();
   const sql = queueSql({ query }, tableNames());
   const none = { id: 0n, lease: 0 };
-  await finishAndDeleteJobs(sql, 0n, [none]);
+  for (const finish of [finishJobs, finishAndDeleteJobs]) {
+    await finish(sql, 0n, [none]);
+    await finish(sql, 0n, [none, { id: 1n, lease: 1 }]);
+  }
   await endJobs(sql, 0n, [{ ...none, status: "failed" }]);
   await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [], withKeys: true });
   await checkRunningJobs(sql, 0n, [none]);
@@ -126,7 +129,8 @@ const LISTS: Readonly<Record<string, readonly SqlValue[]>> = {
 const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   fetch_jobs: [QUEUES, 64, 64, "1"],
   fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10],
-  finish_jobs: ["{1,2,3}", "{1,1,1}", 3, "1"],
+  finish_jobs: ["{1,2,3}", 1, 3, "1"],
+  finish_jobs_of_leases: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
   wake_jobs: [100],
   ...LISTS,
@@ -153,8 +157,10 @@ test("what is written about a batch of jobs costs no more than a look at each, w
   const retried = JSON.stringify(ids.map((id) => ({ id, lease: 1, delayMs: 0, detail: {} })));
   const ended = JSON.stringify(ids.map((id) => ({ id, lease: 1, status: "failed", detail: {} })));
   const writes: Readonly<Record<string, readonly SqlValue[]>> = {
-    finish_jobs: [idArray, leases, 1000, "1"],
-    finish_and_delete_jobs: [idArray, leases, 1000, "1"],
+    finish_jobs: [idArray, 1, 1000, "1"],
+    finish_jobs_of_leases: [idArray, leases, 1000, "1"],
+    finish_and_delete_jobs: [idArray, 1, 1000, "1"],
+    finish_and_delete_jobs_of_leases: [idArray, leases, 1000, "1"],
     end_jobs: [ended, "1"],
     retry_jobs: [retried, "1", true],
     release_jobs: [idArray, leases, "{}", "{}", "1", true],
