@@ -4,7 +4,7 @@ import { AlreadyEnqueuedError, InvalidArgsError, InvalidOptionError, Procrastina
 import type { Logger } from "../logger.ts";
 import { deleteJobs } from "../sql/delete-jobs.ts";
 import { findWaitingJob } from "../sql/find-waiting-job.ts";
-import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
+import type { NewJob } from "../sql/insert-jobs.ts";
 import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
@@ -105,7 +105,7 @@ export class JobDeferrer<Tx> {
 }
 
 async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined> {
-  const [id] = await insertJobs(sql, [job]);
+  const [id] = await writeJobs(sql, [job]);
   return id;
 }
 

@@ -1,3 +1,4 @@
+import { insertJob, isImmediate } from "../sql/insert-job.ts";
 import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import { insertUniformJobs, isUniform } from "../sql/insert-uniform-jobs.ts";
 import type { QueueSql } from "../sql/statement.ts";
@@ -23,7 +24,9 @@ export function splitJobs(jobs: readonly NewJob[], maxLength = MAX_LENGTH): NewJ
   return parts;
 }
 
-/** Writes jobs with the lighter of two statements that will do. Gives the id of each, undefined where a lock is taken. */
+/** Writes jobs with the lightest of three statements that will do. Gives the id of each, undefined where a lock is taken. */
 export async function writeJobs(sql: QueueSql, jobs: readonly NewJob[]): Promise<(bigint | undefined)[]> {
+  const [first] = jobs;
+  if (first && jobs.length === 1 && isImmediate(first) && !sql.isBatch) return [await insertJob(sql, first)];
   return jobs.length > 1 && isUniform(jobs) ? insertUniformJobs(sql, jobs) : insertJobs(sql, jobs);
 }

@@ -49,6 +49,9 @@ export function candidates(t: TableNames, columns: string, perQueue: string, tot
 /** Arguments that may be large: stored out of line or compressed. Asking costs nothing, their real size does. */
 export const IS_LARGE = "(pg_column_size(j.args) > 2000 or pg_column_compression(j.args) is not null)";
 
+/** What the light statements do not claim. */
+export const IS_SPECIAL = `j.lock is not null or coalesce(j.scheduled_at > now(), false) or ${IS_LARGE}`;
+
 /** Changes no column that an index or an index predicate names: a heap-only update, twice as fast. */
 export const CLAIM = `status = 'doing', lease = j.lease + 1, started_at = now(), queueing_key = null`;
 
@@ -70,7 +73,7 @@ export function nextWakeMs(t: TableNames): string {
 const run = statement(
   "fetch_jobs",
   (t) => `
-with cand as materialized (${candidates(t, `j.lock is not null or coalesce(j.scheduled_at > now(), false) or ${IS_LARGE} as special`, "$2", "$3")}
+with cand as materialized (${candidates(t, `${IS_SPECIAL} as special`, "$2", "$3")}
 ), claimed as (
   update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint
   where j.ctid = any(array(select c.tid from cand c where not (select coalesce(bool_or(special), false) from cand)))

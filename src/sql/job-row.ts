@@ -45,6 +45,12 @@ export const CLAIMED_JOBS = `(select case when count(*) > 0 then json_build_obje
   ...Object.keys(VALUES).map((name) => `'${name}', json_agg(c.${name})`),
 ].join(", ")})::text end from claimed c)`;
 
+/** The same of the row `j` alone. */
+export const CLAIMED_ROW = `json_build_object(${[
+  ...Object.entries(NUMBERS).map(([name, column]) => `'${name}', array[${column}]::text`),
+  ...Object.entries(VALUES).map(([name, column]) => `'${name}', json_build_array(${column})`),
+].join(", ")})::text`;
+
 /** The jobs of such a text, in the order in which they should run: a RETURNING has none. */
 export function parseClaimedJobs(text: string | null): Job[] {
   if (text === null) return [];
@@ -135,7 +141,17 @@ export function queueingKeyAgain(t: TableNames, ids: string, withKeys: string): 
  * to a quarter under load: so nothing is sent while nobody is idle.
  */
 export function notifyIdle(t: TableNames, changed: string): string {
-  return `select count(pg_notify('${t.channel.replaceAll("'", "''")}', json_build_object('queue', c.queue_name, 'delayMs', c.delay_ms)::text)) as sent
+  return `select count(${notify(t, "json_build_object('queue', c.queue_name, 'delayMs', c.delay_ms)")}) as sent
     from (select queue_name, min(delay_ms) as delay_ms from ${changed} group by queue_name) c
-    where exists (select 1 from ${t.workers} w where w.idle and (w.queues is null or c.queue_name = any(w.queues)))`;
+    where ${hasIdleWorker(t, "c.queue_name")}`;
+}
+
+/** Sends a JSON expression to all who listen. */
+export function notify(t: TableNames, json: string): string {
+  return `pg_notify('${t.channel.replaceAll("'", "''")}', (${json})::text)`;
+}
+
+/** The condition that a worker of the queue waits for work. */
+export function hasIdleWorker(t: TableNames, queue: string): string {
+  return `exists (select 1 from ${t.workers} w where w.idle and (w.queues is null or ${queue} = any(w.queues)))`;
 }

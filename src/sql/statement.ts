@@ -84,22 +84,37 @@ function explain(error: unknown, tables: TableNames): never {
 /** Runs a statement that gives exactly one row. */
 export type RunStatement = <Row extends object>(sql: QueueSql, values: readonly SqlValue[]) => Promise<Row>;
 
+/** Runs a statement that gives one row or none. */
+export type RunOptionalStatement = <Row extends object>(
+  sql: QueueSql,
+  values: readonly SqlValue[],
+) => Promise<Row | undefined>;
+
+/** Declares a statement that gives exactly one row, like `optionalStatement`. */
+export function statement(name: string, build: (tables: TableNames) => string): RunStatement {
+  const run = optionalStatement(name, build);
+  return async <Row extends object>(sql: QueueSql, values: readonly SqlValue[]): Promise<Row> => {
+    const row = await run<Row>(sql, values);
+    if (row === undefined) throw new TypeError(`The statement ${name} gave no row.`);
+    return row;
+  };
+}
+
 /**
- * Declares a statement that gives exactly one row. Its text is made once per set of tables.
+ * Declares a statement that gives one row or none. Its text is made once per set of tables.
  *
  * Lists travel as JSON text or as an array literal in one text parameter, both ways: no driver then has an opinion
  * about arrays, dates or bigints.
  */
-export function statement(name: string, build: (tables: TableNames) => string): RunStatement {
+export function optionalStatement(name: string, build: (tables: TableNames) => string): RunOptionalStatement {
   const built = new WeakMap<TableNames, SqlStatement>();
-  return async <Row extends object>(sql: QueueSql, values: readonly SqlValue[]): Promise<Row> => {
+  return async <Row extends object>(sql: QueueSql, values: readonly SqlValue[]): Promise<Row | undefined> => {
     let ready = built.get(sql.tables);
     if (!ready) {
       ready = { name, text: build(sql.tables) };
       built.set(sql.tables, ready);
     }
     const [row] = await sql.query<Row>(ready, values);
-    if (row === undefined) throw new TypeError(`The statement ${name} gave no row.`);
     return row;
   };
 }

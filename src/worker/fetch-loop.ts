@@ -1,24 +1,28 @@
 import { Loop, type Service } from "../service.ts";
+import type { ToldJob } from "../sql/fetch-job.ts";
 import { wakeJobs } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
 import { WakeTimer } from "./wake-timer.ts";
-import type { WorkerPresence } from "./worker-presence.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
+/** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
+const MAX_FETCH = 1000;
 /** How many due jobs are made ready in one statement. */
 const WAKE_LIMIT = 1000;
-/** A worker that found work for so long wants no notifications: each costs the app's transaction that sends it. */
-const BUSY_AFTER_MS = 50;
-/** After going idle: a transaction that commits later saw nobody idle, so the first polls come soon, then ever later. */
-const FIRST_POLL_MS = 10;
 /** How soon to try again to wake a due job that another transaction has locked. */
 const BLOCKED_WAKE_MS = 100;
-const DEAF_POLLING_MS = 1000;
-const LISTENING_POLLING_MS = 5000;
+
+/** What is known of the work that there may be. */
+export interface WakeHint {
+  readonly queue?: string | undefined;
+  readonly delayMs?: number;
+  readonly job?: bigint;
+}
 
 export interface FetchLoopParts {
   readonly runtime: WorkerRuntime;
@@ -26,10 +30,8 @@ export interface FetchLoopParts {
   readonly fetcher: JobFetcher;
   readonly gauge: PrefetchGauge;
   readonly queues: QueueList;
-  readonly presence: WorkerPresence;
+  readonly polling: PollingSchedule;
   readonly reconciler: ClaimReconciler;
-  /** Whether notifications arrive. */
-  readonly isListening: () => boolean;
   /** No job can run now, none runs, and all outcomes are written. Called where the worker shall not wait. */
   readonly onEmpty: () => Promise<boolean>;
 }
@@ -56,8 +58,6 @@ export class FetchLoop implements Service {
   readonly #parts: FetchLoopParts;
   readonly #loop: Loop;
   readonly #wakeTimer: WakeTimer;
-  #workSince: number | undefined;
-  #pollMs = FIRST_POLL_MS;
   /** Nothing could be woken: what is due is locked by a transaction of somebody else. */
   #isWakeBlocked = false;
   /** The fetch that is waited for. */
@@ -66,6 +66,7 @@ export class FetchLoop implements Service {
   #ahead: Sent | undefined;
   /** The last fetch was full, and light. */
   #isStream = false;
+  readonly #told: ToldJob[] = [];
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
@@ -90,15 +91,22 @@ export class FetchLoop implements Service {
   }
 
   /** There may be work, in one queue or in any, now or in a while. */
-  wake(hint: { readonly queue?: string | undefined; readonly delayMs?: number } = {}): void {
+  wake(hint: WakeHint = {}): void {
     if (hint.delayMs !== undefined && hint.delayMs > 0) {
       this.#wakeTimer.dueIn(hint.delayMs);
       return;
     }
     if (hint.queue === undefined) this.#parts.queues.expire();
     else this.#parts.queues.add(hint.queue);
-    this.#pollMs = FIRST_POLL_MS;
+    this.#tell(hint);
+    this.#parts.polling.reset();
     this.#loop.wake();
+  }
+
+  #tell({ job, queue }: WakeHint): void {
+    if (job === undefined || queue === undefined || !this.#parts.queues.serves(queue)) return;
+    // Of several, only a fetch knows which one goes first.
+    if (this.#told.length < 2) this.#told.push({ id: job, queue });
   }
 
   /** Capacity became free: no reason to think of other queues or of idleness. */
@@ -130,10 +138,11 @@ export class FetchLoop implements Service {
     // What a fetch under way claims is not known yet.
     if (reconciler.isInDoubt) await this.#settleAhead();
     await reconciler.reconcile();
+    if (await this.#fetchTold()) return 0;
     if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
     const ahead = this.#ahead;
     const limit = this.#limit();
-    if (limit === 0 && !ahead) return this.#sleepBusy();
+    if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
     const { names, nextWakeMs } = await queues.current();
     this.#ahead = undefined;
     const sent = ahead ?? this.#send(names, limit, nextWakeMs);
@@ -156,11 +165,27 @@ export class FetchLoop implements Service {
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
       // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
-      return dispatcher.free === 0 ? this.#sleepBusy() : this.#sleepIdle();
+      return dispatcher.free === 0 ? this.#parts.polling.whileBusy() : this.#sleepIdle();
     }
-    this.#foundWork();
+    this.#parts.polling.foundWork();
     dispatcher.add(jobs, at);
     return 0;
+  }
+
+  /**
+   * Starts the one job that an idle worker was told of, before it looks for others. Not into the last free slot: where
+   * another job goes first, only a fetch knows.
+   */
+  async #fetchTold(): Promise<boolean> {
+    const { runtime, dispatcher, fetcher } = this.#parts;
+    const [told, ...more] = this.#told.splice(0);
+    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
+    const at = runtime.clock.now();
+    const jobs = await fetcher.fetchTold(told);
+    if (jobs.length === 0) return false;
+    this.#parts.polling.foundWork();
+    dispatcher.add(jobs, at);
+    return true;
   }
 
   #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
@@ -188,46 +213,11 @@ export class FetchLoop implements Service {
     this.#wakeTimer.dueIn(woken.woken === WAKE_LIMIT ? 0 : woken.nextWakeMs);
   }
 
-  #foundWork(): void {
-    const { clock } = this.#parts.runtime;
-    this.#pollMs = FIRST_POLL_MS;
-    this.#workSince ??= clock.now();
-    if (clock.now() - this.#workSince > BUSY_AFTER_MS) this.#setBusy();
-  }
-
-  /** Nobody waits for this: notifications that come nevertheless do no harm. */
-  #setBusy(): void {
-    const { presence, runtime } = this.#parts;
-    presence.setIdle(false).catch((error: unknown) => runtime.health.failed(error));
-  }
-
-  /** All slots are taken: the next free one wakes the loop. */
-  #sleepBusy(): number {
-    if (!this.#parts.presence.isIdle) return Number.POSITIVE_INFINITY;
-    const { clock } = this.#parts.runtime;
-    this.#workSince ??= clock.now();
-    const busyMs = clock.now() - this.#workSince;
-    if (busyMs <= BUSY_AFTER_MS) return BUSY_AFTER_MS - busyMs + 1;
-    this.#setBusy();
-    return Number.POSITIVE_INFINITY;
-  }
-
+  /** Nothing was found. What still runs may defer jobs, or free a lock: until then it is the same wait as any other. */
   async #sleepIdle(): Promise<number> {
-    const { runtime, dispatcher, presence, isListening, onEmpty } = this.#parts;
-    this.#workSince = undefined;
-    // What still runs may defer jobs, or free a lock: until then it is the same wait as any other.
-    if (!runtime.options.wait && dispatcher.isIdle) return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
-    if (isListening() && !presence.isIdle) {
-      await presence.setIdle(true);
-      return 0;
-    }
-    if (this.#pollMs === FIRST_POLL_MS) runtime.events.emit("idle", { worker: runtime.options.name });
-    const longest = runtime.options.pollingIntervalMs ?? (isListening() ? LISTENING_POLLING_MS : DEAF_POLLING_MS);
-    const pollMs = Math.min(this.#pollMs, longest);
-    this.#pollMs = Math.min(this.#pollMs * 2, longest);
-    return pollMs;
+    const { runtime, dispatcher, onEmpty, polling } = this.#parts;
+    polling.ranDry();
+    if (runtime.options.wait || !dispatcher.isIdle) return polling.whileIdle();
+    return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
   }
 }
-
-/** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
-const MAX_FETCH = 1000;

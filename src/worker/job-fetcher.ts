@@ -1,4 +1,5 @@
 import type { Job } from "../job.ts";
+import { fetchJob, type ToldJob } from "../sql/fetch-job.ts";
 import { fetchJobs } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
@@ -48,6 +49,16 @@ export class JobFetcher {
     this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
     if (events.has("jobs_fetched")) events.emit("jobs_fetched", { count: fetched.jobs.length, durationMs });
     return fetched;
+  }
+
+  /** Claims a job that was told of, if nothing speaks against it. */
+  async fetchTold(told: ToldJob): Promise<readonly Job[]> {
+    const { sql, identity, clock, events } = this.#runtime;
+    const startedAt = clock.now();
+    const jobs = await fetchJob(sql, identity.id, told);
+    if (events.has("jobs_fetched"))
+      events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });
+    return jobs;
   }
 
   async #fetchPlain(queues: readonly string[], limit: number): Promise<FetchedJobs> {

@@ -8,6 +8,8 @@ export interface Notification {
   /** Jobs of this queue can run, `delayMs` from now. */
   readonly queue?: string;
   readonly delayMs?: number;
+  /** It is this job alone, without a lock. */
+  readonly job?: bigint;
   /** Somebody asked for the abort of this job. */
   readonly abort?: string;
   /** The head of this lock may have changed. */
@@ -95,15 +97,19 @@ export class Listener implements Service {
   }
 }
 
+/** Of a job. No number that Postgres would refuse. */
+const ID = /^\d{1,18}$/;
+
 /** Reads a notification; anything else gives an empty one. */
 export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, abort, promote, sweep } = parsed as Record<string, unknown>;
+    const { queue, delayMs, job, abort, promote, sweep } = parsed as Record<string, unknown>;
     return {
       ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
+      ...(typeof job === "string" && ID.test(job) ? { job: BigInt(job) } : {}),
       ...(typeof abort === "string" ? { abort } : {}),
       ...(isStorable(promote) ? { promote } : {}),
       ...(sweep === true ? { sweep } : {}),

@@ -46,6 +46,11 @@ export class QueueList {
     this.#clock = clock;
   }
 
+  /** Whether the worker takes jobs of this queue. */
+  serves(name: string): boolean {
+    return this.#isOurs(name);
+  }
+
   /** A queue has work, as somebody said: the next fetch looks into it. */
   add(name: string): void {
     if (!this.#isOurs(name)) return;

@@ -8,6 +8,7 @@ import { JobFetcher } from "./job-fetcher.ts";
 import { JobWatcher } from "./job-watcher.ts";
 import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
+import { PollingSchedule } from "./polling-schedule.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
 import { Rescuer } from "./rescuer.ts";
@@ -61,10 +62,10 @@ export class WorkerParts {
     const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
     this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
-      ...{ runtime, gauge, dispatcher: this.#dispatcher, presence: this.#presence, reconciler: this.#reconciler },
+      ...{ runtime, gauge, dispatcher: this.#dispatcher, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
       queues: new QueueList(runtime.options.queues, runtime.sql, runtime.clock),
-      isListening: () => this.#listener.isListening,
+      polling: new PollingSchedule(runtime, this.#presence, () => this.#listener.isListening),
       onEmpty: () => this.#finishEmpty(),
     });
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);

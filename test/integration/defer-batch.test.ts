@@ -111,7 +111,8 @@ describe("jobs of a batch", () => {
     expect(queue.sent).toEqual(["insert_uniform_jobs"]);
     await app.batchDefer(task, [...args, { n: 1, key: "differs" }], options);
     await app.defer(task, { n: 1 }, options);
-    expect(queue.sent.slice(1)).toEqual(["insert_jobs", "insert_jobs"]);
+    const isImmediate = !("scheduleIn" in options || "scheduleAt" in options);
+    expect(queue.sent.slice(1)).toEqual(["insert_jobs", isImmediate ? "insert_job" : "insert_jobs"]);
     const shape = ({
       id: _id,
       scheduledAt,

@@ -80,7 +80,7 @@ describe("jobs that are deferred at the same time", () => {
     const ids = [await first, ...(await Promise.all(others))];
     const stored = await numbers();
     expect(ids.map((id) => stored.get(id))).toEqual(range(51, (n) => n));
-    expect(queue.sent).toEqual(["insert_jobs", "insert_uniform_jobs"]);
+    expect(queue.sent).toEqual(["insert_job", "insert_uniform_jobs"]);
   });
 
   test("travel apart where together they are too much for one statement", async () => {

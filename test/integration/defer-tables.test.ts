@@ -23,7 +23,7 @@ function everyDefer(queue: TestQueue, tables?: TableOptions): Record<string, () 
   };
 }
 
-async function expectMismatch(act: () => Promise<unknown>, message: string): Promise<void> {
+async function expectMismatch(act: () => Promise<unknown>, message: string | RegExp): Promise<void> {
   const failure = act();
   await expect(failure).rejects.toThrow(SchemaMismatchError);
   await expect(failure).rejects.toMatchObject({ code: "schema_mismatch", cause: { code: "database" } });
@@ -40,7 +40,7 @@ describe("a database without the tables", () => {
 
   test("is told with the fix by every way to defer", async () => {
     for (const [name, act] of Object.entries(everyDefer(queue))) {
-      await expectMismatch(act, 'insert_jobs: relation "procrastinate_jobs" does not exist').catch((error) => {
+      await expectMismatch(act, /insert_jobs?: relation "procrastinate_jobs" does not exist/).catch((error) => {
         throw new Error(name, { cause: error });
       });
     }

@@ -47,7 +47,7 @@ describe("a deferred job", () => {
         queueingKey: null,
       },
     ]);
-    expect(queue.sent).toEqual(["insert_jobs"]);
+    expect(queue.sent).toEqual(["insert_job"]);
   });
 
   test("has no arguments where none are given", async () => {

@@ -4,6 +4,7 @@ import type { SqlStatement, SqlValue } from "../../src/connector.ts";
 import { createApp, defineTask, silentLogger } from "../../src/index.ts";
 import { checkRunningJobs } from "../../src/sql/check-running-jobs.ts";
 import { endJobs } from "../../src/sql/end-jobs.ts";
+import { fetchJob } from "../../src/sql/fetch-job.ts";
 import { findUnlockedJobs } from "../../src/sql/find-unlocked-jobs.ts";
 import { finishAndDeleteJobs, finishJobs } from "../../src/sql/finish-jobs.ts";
 import { releaseJobs } from "../../src/sql/release-jobs.ts";
@@ -59,6 +60,7 @@ async function record(): Promise<void> {
     await finish(sql, 0n, [none]);
     await finish(sql, 0n, [none, { id: 1n, lease: 1 }]);
   }
+  await fetchJob(sql, 0n, { id: 0n, queue: "q0" });
   await endJobs(sql, 0n, [{ ...none, status: "failed" }]);
   await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [], withKeys: true });
   await checkRunningJobs(sql, 0n, [none]);
@@ -127,6 +129,7 @@ const LISTS: Readonly<Record<string, readonly SqlValue[]>> = {
   probe_queues: [QUEUES],
 };
 const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
+  fetch_job: ["1", "q1", "1"],
   fetch_jobs: [QUEUES, 64, 64, "1"],
   fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10],
   finish_jobs: ["{1,2,3}", 1, 3, "1"],

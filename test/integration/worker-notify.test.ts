@@ -68,7 +68,13 @@ test("all ways of deferring notify an idle worker: alone, in a batch, in a trans
     () => queue.transaction((tx) => app.defer(task, { n: 3 }, { tx })),
     () => app.defer(task, { n: 4 }, { queueingLock: "q", onConflict: "replace" }),
   ];
-  for (const defer of ways) expect(await heard(defer)).toEqual(['{"queue" : "default", "delayMs" : 0}']);
+  for (const [n, defer] of ways.entries()) {
+    const payloads = await heard(defer);
+    const { id } = (await queue.jobs()).at(-1) ?? {};
+    // One that replaces another may have a lock, or wait for its time.
+    const told = n === 3 ? {} : { job: String(id) };
+    expect(payloads.map((payload) => JSON.parse(payload))).toEqual([{ queue: "default", delayMs: 0, ...told }]);
+  }
 });
 
 test("a transaction that is rolled back notifies nobody", async () => {
@@ -125,8 +131,9 @@ test("nothing is notified while nobody is idle, or only workers of other queues 
   expect(await heard(() => app.batchDefer(task, [{ n: 1 }, { n: 2 }]))).toEqual([]);
   await pretendIdle("{other}");
   expect(await heard(() => app.defer(task, { n: 3 }))).toEqual([]);
-  expect(await heard(() => app.defer(task, { n: 4 }, { queue: "other" }))).toEqual([
-    '{"queue" : "other", "delayMs" : 0}',
+  const others = { queue: "other" };
+  expect(await heard(() => app.defer(task, { n: 4 }, { ...others, lock: "l" }))).toEqual([
+    '{"queue" : "other", "delayMs" : 0, "job" : null}',
   ]);
 });
 

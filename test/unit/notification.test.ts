@@ -9,6 +9,7 @@ describe("a notification", () => {
     ['{"queue":"mail","delayMs":1500.25}', { queue: "mail", delayMs: 1500.25 }],
     ['{"queue":"mail"}', { queue: "mail" }],
     ['{"queue":""}', { queue: "" }],
+    ['{"queue":"a","delayMs":0,"job":"123456789012345678"}', { queue: "a", delayMs: 0, job: 123456789012345678n }],
     ['{"abort":"9223372036854775807"}', { abort: "9223372036854775807" }],
     ['{"promote":"a lock"}', { promote: "a lock" }],
     ['{"promote":""}', { promote: "" }],
@@ -32,6 +33,11 @@ describe("a notification", () => {
     '{"queue":5,"delayMs":"soon","abort":7}',
     '{"queue":null,"delayMs":null,"abort":null,"promote":null,"sweep":null}',
     '{"promote":1,"sweep":"true"}',
+    '{"job":1}',
+    '{"job":null}',
+    '{"job":"-1"}',
+    '{"job":"1e3"}',
+    '{"job":"9223372036854775808"}',
     '{"queue":"\\u0000"}',
     '{"promote":"half of a pair: \\ud800"}',
     '{"delayMs":1e999}',
@@ -45,7 +51,7 @@ describe("a notification", () => {
   test("never throws, and never says what is not of its kind", () => {
     const field = fc.oneof(fc.jsonValue(), fc.string(), fc.double());
     const ours = fc.record(
-      { queue: field, delayMs: field, abort: field, promote: field, sweep: field },
+      { queue: field, delayMs: field, job: field, abort: field, promote: field, sweep: field },
       { requiredKeys: [] },
     );
     const payloads = fc.oneof(
@@ -55,10 +61,11 @@ describe("a notification", () => {
     );
     fc.assert(
       fc.property(payloads, (payload) => {
-        const { queue, delayMs, abort, promote, sweep, ...more } = parseNotification(payload);
+        const { queue, delayMs, job, abort, promote, sweep, ...more } = parseNotification(payload);
         expect(more).toEqual({});
         expect(["string", "undefined"]).toContain(typeof queue);
         expect(["string", "undefined"]).toContain(typeof abort);
+        expect(["bigint", "undefined"]).toContain(typeof job);
         expect(["string", "undefined"]).toContain(typeof promote);
         expect([true, undefined]).toContain(sweep);
         expect(delayMs === undefined || Number.isFinite(delayMs)).toBe(true);

@@ -1,0 +1,31 @@
+import type { Job } from "../job.ts";
+import { CLAIM, IS_SPECIAL } from "./fetch-jobs.ts";
+import { CLAIMED_ROW, parseClaimedJobs } from "./job-row.ts";
+import { optionalStatement, type QueueSql } from "./statement.ts";
+
+export interface ToldJob {
+  readonly id: bigint;
+  readonly queue: string;
+}
+
+/** $1 the job, $2 its queue, $3 worker. Planning fetch_jobs for a single job costs more than all the rest of this. */
+const run = optionalStatement(
+  "fetch_job",
+  (t) => `
+update ${t.jobs} j set ${CLAIM}, worker_id = $3::text::bigint
+where j.ctid = any(array(
+  select j.ctid from ${t.jobs} j
+  where j.id = $1::text::bigint and j.queue_name = $2::text and j.ready and j.status = 'todo' and not (${IS_SPECIAL})
+  for no key update skip locked
+))
+returning ${CLAIMED_ROW} as jobs, set_config('synchronous_commit', 'off', true) as commit`,
+);
+
+/**
+ * Claims one job that was told of, if fetch_jobs would claim it too: not where somebody else has it, and not with a
+ * lock. Flushed as late as there.
+ */
+export async function fetchJob(sql: QueueSql, workerId: bigint, { id, queue }: ToldJob): Promise<Job[]> {
+  const row = await run<{ jobs: string }>(sql, [String(id), queue, String(workerId)]);
+  return parseClaimedJobs(row?.jobs ?? null);
+}

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { defineTask, type WorkerOptions } from "../../src/index.ts";
+import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { until } from "../support/until.ts";
+import { gate, startWorker } from "../support/worker-run.ts";
+
+let queue: TestQueue;
+beforeAll(async () => {
+  queue = await openTestQueue();
+});
+beforeEach(() => queue.clear());
+afterAll(() => queue.close());
+
+/** The order in which jobs began, and how the first one is held. */
+const begun: number[] = [];
+let held = gate();
+const task = defineTask<{ n: number; hold?: boolean }>({
+  name: "t",
+  run: async ({ n, hold }) => {
+    begun.push(n);
+    if (hold) await held.opened;
+  },
+});
+beforeEach(() => {
+  begun.length = 0;
+  held = gate();
+});
+
+/** Polls once a minute, after some quick polls when it goes idle. */
+const SLEEPY: WorkerOptions = { pollingInterval: { seconds: 60 }, concurrency: 2 };
+const untilIdle = () =>
+  until(async () => (await queue.pool.query("select 1 from procrastinate_workers where idle")).rowCount === 1);
+const claims = (): string[] => queue.sent.filter((name) => name.startsWith("fetch_"));
+const notify = (payload: object) =>
+  queue.pool.query("select pg_notify('procrastinate_jobs', $1::text)", [JSON.stringify(payload)]);
+const statuses = async (): Promise<string[]> => (await queue.jobs()).map(({ status }) => status);
+
+test("an idle worker claims the one job that it is told of by its id, before it looks for others", async () => {
+  const app = queue.app([task]);
+  await using _worker = startWorker(app, SLEEPY);
+  await untilIdle();
+  // A poll may come first, and find the job.
+  await until(async () => {
+    queue.sent.length = 0;
+    begun.length = 0;
+    await app.defer(task, { n: 1 }, { priority: 3 });
+    await until(() => begun.length === 1);
+    return claims()[0] === "fetch_job";
+  });
+  await until(async () => (await statuses()).every((status) => status === "succeeded"));
+  expect((await queue.jobs()).at(-1)).toMatchObject({ attempts: 1, priority: 3 });
+});
+
+test.each([
+  ["into the last free slot", { concurrency: 1 }, {}],
+  ["with a lock", { concurrency: 2 }, { lock: "l" }],
+])("a job %s is not claimed by its id: what else waits may go first", async (_what, options, how) => {
+  const app = queue.app([task]);
+  await using _worker = startWorker(app, { ...SLEEPY, ...options });
+  await untilIdle();
+  queue.sent.length = 0;
+  await app.defer(task, { n: 1 }, how);
+  await until(() => begun.length === 1);
+  expect(claims()).not.toContain("fetch_job");
+});
+
+test("jobs of one transaction begin by priority although each was told of", async () => {
+  const app = queue.app([task]);
+  await using _worker = startWorker(app, SLEEPY);
+  await untilIdle();
+  await queue.transaction(async (tx) => {
+    for (const n of [1, 2, 3, 4]) await app.defer(task, { n }, { tx, priority: n });
+  });
+  await until(() => begun.length === 4);
+  expect(begun).toEqual([4, 3, 2, 1]);
+});
+
+test("many workers are told of one job; one runs it, once", async () => {
+  const app = queue.app([task]);
+  const workers = Array.from({ length: 5 }, () => startWorker(app, SLEEPY));
+  await until(
+    async () => (await queue.pool.query("select 1 from procrastinate_workers where idle")).rowCount === workers.length,
+  );
+  for (let n = 1; n <= 20; n++) {
+    await app.defer(task, { n });
+    await until(() => begun.length >= n);
+  }
+  await until(async () => (await statuses()).every((status) => status === "succeeded"));
+  expect(begun).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+  await Promise.all(workers.map(({ worker }) => worker.stop()));
+});
+
+test("what is told wrongly starts nothing that should not run", async () => {
+  const app = queue.app([task]);
+  await app.defer(task, { n: 1 }, { queue: "theirs" });
+  await app.defer(task, { n: 2 }, { scheduleIn: { hours: 1 } });
+  await app.defer(task, { n: 3, hold: true });
+  await using _worker = startWorker(app, { ...SLEEPY, concurrency: 3, queues: ["default"] });
+  await until(() => begun.length === 1);
+  for (const job of ["1", "2", "3", "999", "999999999999999999"]) {
+    for (const name of ["default", "theirs"]) {
+      queue.sent.length = 0;
+      await notify({ queue: name, delayMs: 0, job });
+      // The last word of a look that found nothing.
+      if (name === "default") await until(() => claims().includes("fetch_jobs"));
+    }
+  }
+  await app.defer(task, { n: 4 });
+  await until(() => begun.length === 2);
+  held.open();
+  await until(async () => (await statuses())[2] === "succeeded");
+  expect(begun).toEqual([3, 4]);
+  expect(await statuses()).toEqual(["todo", "todo", "succeeded", "succeeded"]);
+});
+
+test("a job that another transaction keeps locked is not waited for", async () => {
+  const app = queue.app([task]);
+  await using _worker = startWorker(app, SLEEPY);
+  await untilIdle();
+  await queue.transaction(async (tx) => {
+    const id = await app.defer(task, { n: 1 }, { scheduleIn: { hours: 1 } });
+    await queue.pool.query("update procrastinate_jobs set ready = true, wake_at = null, scheduled_at = null");
+    await tx.query("select from procrastinate_jobs where id = $1::text::bigint for update", [String(id)]);
+    await notify({ queue: "default", delayMs: 0, job: String(id) });
+    await app.defer(task, { n: 2 });
+    await until(() => begun.length === 1);
+  });
+  await until(() => begun.length === 2);
+  expect(begun).toEqual([2, 1]);
+});
