@@ -129,7 +129,7 @@ export class TaskNotRunnableError extends ProcrastinateError {
   }
 }
 
-/** The queue's tables are missing, older or newer than this package. */
+/** The queue's tables are missing, or too old or too new for this package. The message says what to run. */
 export class SchemaMismatchError extends ProcrastinateError {
   constructor(message: string, options?: ErrorOptions) {
     super("schema_mismatch", message, options);

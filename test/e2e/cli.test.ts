@@ -168,7 +168,7 @@ describe("healthcheck", () => {
     await runSql(database.url, "drop table procrastinate_jobs");
     expect(await cli(["healthcheck"])).toMatchObject({
       code: 3,
-      output: expect.stringMatching(/are missing.*migrations/),
+      output: expect.stringMatching(/are missing.*Run: npx procrastinate schema add --orm drizzle/),
     });
     const nowhere = await cli(["healthcheck"], { DATABASE_URL: "postgres://u:secret@127.0.0.1:1/x" });
     expect(nowhere).toMatchObject({ code: 1, output: expect.stringMatching(/ECONNREFUSED/) });
