@@ -6,6 +6,7 @@ import { ConnectorError, InvalidOptionError } from "./errors.ts";
 import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
+import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer, Schedule } from "./task/deferrer.ts";
@@ -55,6 +56,14 @@ export interface App<Tx> extends Deferrer<Tx> {
    * @throws SchemaMismatchError, DatabaseError
    */
   checkHealth(): Promise<void>;
+
+  /**
+   * Compares the queue's tables in the database with what this package expects: columns, indexes, checks, enums. What
+   * `procrastinate schema check` prints.
+   *
+   * @throws DatabaseError
+   */
+  checkTables(): Promise<TablesReport>;
 
   /** What the app logs to. */
   readonly logger: Logger;
@@ -110,6 +119,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
+    checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "job_timeout"
   | "lease_lost"
   | "completion_rolled_back"
+  | "schema_file"
   | "schema_mismatch"
   | "task_already_registered"
   | "task_not_found"
@@ -133,6 +134,13 @@ export class TaskNotRunnableError extends ProcrastinateError {
 export class SchemaMismatchError extends ProcrastinateError {
   constructor(message: string, options?: ErrorOptions) {
     super("schema_mismatch", message, options);
+  }
+}
+
+/** A file of the app's ORM schema is not where or not what the command line needs it to be. Nothing was written. */
+export class SchemaFileError extends ProcrastinateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("schema_file", message, options);
   }
 }
 

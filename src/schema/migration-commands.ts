@@ -1,5 +1,6 @@
 import { SCHEMA_VERSION } from "../schema-version.ts";
 import type { TableNames } from "../sql/statement.ts";
+import type { TableFinding } from "./compare-tables.ts";
 
 /** The tables of an app, and what it reaches them through: the name of its connector. */
 export interface TablesOfApp {
@@ -20,7 +21,7 @@ export function creationCommands({ orm, tables }: TablesOfApp): readonly string[
     case "prisma":
       return [`npx procrastinate schema add --orm prisma${where}`, "npx prisma migrate dev --name procrastinate"];
     default:
-      return [`npx procrastinate schema sql${where} | psql "$DATABASE_URL"`];
+      return [`npx procrastinate schema sql${where} | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`];
   }
 }
 
@@ -34,8 +35,33 @@ export function upgradeCommands({ orm, tables }: TablesOfApp, from: number): rea
     default:
       // What says no version was not made by any of the package's migrations.
       if (from < 1) return ["npx procrastinate schema check"];
-      return [`npx procrastinate schema sql --from ${from}${tableFlags(tables)} | psql "$DATABASE_URL"`];
+      return [
+        `npx procrastinate schema sql --from ${from}${tableFlags(tables)} | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`,
+      ];
   }
+}
+
+/** The commands that mend tables of the right version which are not as they should be. */
+export function repairCommands(app: TablesOfApp, findings: readonly TableFinding[]): readonly string[] {
+  const wrong = findings.filter(({ kind }) => kind === "missing" || kind === "different");
+  if (wrong.length === 0) return [];
+  // What procrastinate.prisma cannot say.
+  const isExtra = ({ object }: TableFinding): boolean => object.startsWith("check ");
+  if (app.orm === "prisma") {
+    const models = wrong.every(isExtra) ? [] : upgradeCommands(app, SCHEMA_VERSION);
+    return [...models, ...(wrong.some(isExtra) ? prismaExtraCommands(app.tables) : [])];
+  }
+  if (app.orm === "drizzle") return upgradeCommands(app, SCHEMA_VERSION);
+  return [`npx procrastinate schema sql${tableFlags(app.tables)}`];
+}
+
+/** The commands that put what procrastinate.prisma cannot say into a migration of its own. */
+export function prismaExtraCommands(tables: TablesOfApp["tables"]): readonly string[] {
+  return [
+    "npx prisma migrate dev --create-only --name procrastinate_checks",
+    `npx procrastinate schema sql --extras prisma${tableFlags(tables)} > prisma/migrations/<the new folder>/migration.sql`,
+    "npx prisma migrate dev",
+  ];
 }
 
 /** The command that applies migrations which exist already, where the app's ORM has one. */

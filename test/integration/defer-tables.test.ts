@@ -56,7 +56,7 @@ describe("a database without the tables", () => {
     await expect(health).rejects.toMatchObject({ code: "schema_mismatch" });
     await expect(health).rejects.toThrow(
       'The queue\'s tables ("procrastinate_jobs", …) are missing. If they are elsewhere, say so in ' +
-        'createApp({ tables }); else make them. Run: npx procrastinate schema sql | psql "$DATABASE_URL"',
+        'createApp({ tables }); else make them. Run: npx procrastinate schema sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
     );
   });
 });

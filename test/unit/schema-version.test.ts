@@ -29,12 +29,12 @@ test.each([
 test("commands say where the tables are, and stay one word of a shell each", () => {
   const tables = { schema: "my queue", prefix: "it's_" };
   expect(creationCommands({ orm: "pg", tables })).toEqual([
-    `npx procrastinate schema sql --schema 'my queue' --prefix 'it'\\''s_' | psql "$DATABASE_URL"`,
+    `npx procrastinate schema sql --schema 'my queue' --prefix 'it'\\''s_' | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`,
   ]);
   expect(creationCommands({ orm: "prisma", tables: { schema: "queue", prefix: "procrastinate_" } })[0]).toBe(
     "npx procrastinate schema add --orm prisma --schema queue",
   );
   expect(upgradeCommands({ orm: "pg", tables: { schema: undefined, prefix: "pq_" } }, 1)).toEqual([
-    `npx procrastinate schema sql --from 1 --prefix pq_ | psql "$DATABASE_URL"`,
+    `npx procrastinate schema sql --from 1 --prefix pq_ | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`,
   ]);
 });

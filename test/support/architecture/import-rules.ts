@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ["kernel", "task", "sql", "schema", "defer", "jobs"],
   app: BELOW_APP,
   index: [...BELOW_APP, "app"],
-  cli: [...EDGE, "schema"],
+  cli: [...EDGE, "schema", "src/sql/migration-script.ts"],
   testing: EDGE,
   driver: ["kernel", "src/sql/statement.ts"],
   drizzle: ORM_EDGE,
