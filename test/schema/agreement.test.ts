@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readMigrations } from "../../src/cli/schema/migrations.ts";
+import { readTablesVersion, SCHEMA_VERSION } from "../../src/schema-version.ts";
 import { describeTables, type TableFact } from "../../src/sql/describe-tables.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
@@ -69,6 +71,22 @@ test.each([
     expect(byDrizzle).toEqual(bySql.filter((fact) => !NOT_IN_DRIZZLE.test(fact)));
   },
 );
+
+test("the migrations make one version after the other, the last of them the package's", async () => {
+  const { url } = await open({ empty: true });
+  const migrations = readMigrations();
+  expect(migrations.map(({ version }) => version)).toEqual(
+    Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1),
+  );
+  for (const { version, sql } of migrations) {
+    await runSql(url, sql);
+    const [worker] = await runSql<{ stored: number }>(
+      url,
+      "insert into procrastinate_workers default values returning schema_version as stored",
+    );
+    expect(readTablesVersion(worker?.stored ?? 0).version).toBe(version);
+  }
+});
 
 test("what schema check expects is what the migrations make", async () => {
   const database = await open({ empty: false });
