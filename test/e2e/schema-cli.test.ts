@@ -94,6 +94,17 @@ describe("schema add for Prisma", () => {
     expect(read(file)).toBe(SHIPPED());
   });
 
+  test("takes a folder below that of the schema, and finds the file there again", async () => {
+    writePrisma();
+    folder.write("db/models/queue/notes.md", "");
+    const file = "db/models/queue/queue.prisma";
+    expect(await schema(["add", "--orm", "prisma", "--path", file])).toMatchObject({ code: 0 });
+    for (const args of [[], ["--path", file]]) {
+      const { code, output } = await schema(["check", "--no-database", ...args]);
+      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining(`Schema file ${file}: OK`) });
+    }
+  });
+
   test("hides the models, and puts them elsewhere under other names", async () => {
     writePrisma(`${GENERATOR}datasource db {\n  provider = "postgresql"\n  schemas = ["public", "queue"]\n}\n`);
     const args = ["add", "--orm", "prisma", "--ignore", "--schema", "queue", "--prefix", "pq_"];

@@ -8,7 +8,7 @@ import type { CommandContext } from "../command-context.ts";
 import { addFlag, addOption, flagOf } from "../options.ts";
 import { DRIZZLE_FILE } from "./drizzle-file.ts";
 import { drizzleSteps, prismaSteps } from "./next-steps.ts";
-import { findPrismaFolder } from "./prisma-config.ts";
+import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
 import { modelNames, PRISMA_FILE } from "./prisma-file.ts";
 import { checkPostgresSchema, readPrismaFolder } from "./prisma-folder.ts";
 import { judgeFile, type SchemaFileKind, type Variant } from "./schema-file.ts";
@@ -62,7 +62,7 @@ async function planPrisma(
   }
   const file = given.endsWith(".prisma") ? given : join(given, "procrastinate.prisma");
   requireFolder(dirname(file), path);
-  const folder = readPrismaFolder(dirname(file));
+  const folder = readPrismaFolder(await findFolderOf(appFolder, file));
   if (folder.problem !== undefined) throw new SchemaFileError(`${folder.problem} Then run this again.`);
   checkPostgresSchema(folder, tables.schema);
   const elsewhere = folder.queueFiles.find((each) => each !== file);

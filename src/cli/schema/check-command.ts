@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import type { Command } from "commander";
 import { SchemaMismatchError } from "../../errors.ts";
 import type { TablesReport } from "../../index.ts";
@@ -64,8 +63,8 @@ function checkFiles(files: readonly FoundFile[], report: TablesReport | undefine
   };
 }
 
-function checkFile({ kind, path, shown, text }: FoundFile): Result {
-  const problem = kind.orm === "prisma" ? readPrismaFolder(dirname(path)).problem : undefined;
+function checkFile({ kind, folder, shown, text }: FoundFile): Result {
+  const problem = kind.orm === "prisma" ? readPrismaFolder(folder).problem : undefined;
   if (problem !== undefined) return { lines: [`Schema file ${shown}: ${problem}`], isOk: false, commands: [] };
   const found = judgeFile(kind, text);
   const sync = "npx procrastinate schema sync";

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { SchemaFileError } from "../../errors.ts";
 import { DRIZZLE_FILE } from "./drizzle-file.ts";
-import { findPrismaFolder } from "./prisma-config.ts";
+import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
 import { PRISMA_FILE } from "./prisma-file.ts";
 import { readPrismaFolder } from "./prisma-folder.ts";
 import { readStampedVersion, type SchemaFileKind } from "./schema-file.ts";
@@ -11,6 +11,8 @@ import { readStampedVersion, type SchemaFileKind } from "./schema-file.ts";
 export interface FoundFile {
   readonly kind: SchemaFileKind;
   readonly path: string;
+  /** The folder of the whole schema; for Drizzle that of the file. */
+  readonly folder: string;
   /** As a message names it: from the app's folder. */
   readonly shown: string;
   readonly text: string;
@@ -23,20 +25,22 @@ export interface FoundFile {
  * @throws SchemaFileError when `path` names nothing, or the Prisma schema cannot be found where its config says.
  */
 export async function findFiles(appFolder: string, path: string | undefined): Promise<FoundFile[]> {
-  const found = (kind: SchemaFileKind, file: string): FoundFile => ({
+  const found = (kind: SchemaFileKind, file: string, folder = dirname(file)): FoundFile => ({
     kind,
     path: file,
+    folder,
     shown: relative(appFolder, file),
     text: readFileSync(file, "utf8"),
   });
   const inFolder = (folder: string): FoundFile[] =>
-    readPrismaFolder(folder).queueFiles.map((file) => found(PRISMA_FILE, file));
+    readPrismaFolder(folder).queueFiles.map((file) => found(PRISMA_FILE, file, folder));
   if (path !== undefined) {
     const given = resolve(appFolder, path);
     if (!existsSync(given))
       throw new SchemaFileError(`--path ${path} does not exist. Give the file that schema add wrote.`);
     if (statSync(given).isDirectory()) return inFolder(given);
-    return [found(given.endsWith(".prisma") ? PRISMA_FILE : DRIZZLE_FILE, given)];
+    if (!given.endsWith(".prisma")) return [found(DRIZZLE_FILE, given)];
+    return [found(PRISMA_FILE, given, await findFolderOf(appFolder, given))];
   }
   const folder = await findPrismaFolder(appFolder);
   const drizzle = sourcesIn(appFolder).filter((file) => isDrizzleFile(readFileSync(file, "utf8")));

@@ -25,6 +25,13 @@ export async function findPrismaFolder(appFolder: string): Promise<string | unde
   return existsSync(folder) && statSync(folder).isDirectory() ? folder : undefined;
 }
 
+/** The folder of the schema that a file given by its path is part of: it may be in one below. */
+export async function findFolderOf(appFolder: string, file: string): Promise<string> {
+  // Whoever gives a path may do so because nothing else leads there.
+  const folder = await findPrismaFolder(appFolder).catch(() => undefined);
+  return folder !== undefined && !relative(folder, file).startsWith("..") ? folder : dirname(file);
+}
+
 interface Said {
   readonly path: string;
   /** Who said it, for messages. */
