@@ -1,8 +1,16 @@
 -- What procrastinate.prisma cannot say, for a migration of your own: `prisma migrate dev --create-only --name queue_checks`.
--- Prisma keeps all of it: its next migrations do not touch checks and storage parameters.
+-- Prisma keeps all of it: its next migrations do not touch checks and storage parameters. It can be run again.
 
 -- Against writes that are not the queue's.
 alter table procrastinate_jobs
+  drop constraint if exists procrastinate_jobs_names_check,
+  drop constraint if exists procrastinate_jobs_abort_check,
+  drop constraint if exists procrastinate_jobs_finished_check,
+  drop constraint if exists procrastinate_jobs_queueing_key_check,
+  drop constraint if exists procrastinate_jobs_running_lock_check,
+  drop constraint if exists procrastinate_jobs_findable_check,
+  drop constraint if exists procrastinate_jobs_wake_check,
+  drop constraint if exists procrastinate_jobs_schedule_check,
   add constraint procrastinate_jobs_names_check check (queue_name <> '' and task_name <> ''),
   add constraint procrastinate_jobs_abort_check check (status <> 'todo' or not abort_requested),
   add constraint procrastinate_jobs_finished_check check ((finished_at is null) = (status in ('todo', 'doing'))),

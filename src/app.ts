@@ -6,13 +6,14 @@ import { ConnectorError, InvalidOptionError } from "./errors.ts";
 import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
+import { checkTables, type TablesReport } from "./schema/check-tables.ts";
+import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer, Schedule } from "./task/deferrer.ts";
 import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
 import type { WorkerOptions } from "./worker/worker-options.ts";
-import { checkSchemaVersion } from "./worker/worker-presence.ts";
 
 export interface AppOptions<Tx> {
   /** Reaches the app's database: `drizzleConnector(db)`, `prismaConnector(prisma)`. */
@@ -50,11 +51,19 @@ export interface App<Tx> extends Deferrer<Tx> {
   createWorker(options?: WorkerOptions): Worker;
 
   /**
-   * Resolves when the database answers and has the queue's tables in this package's version.
+   * Resolves when the database answers and has the queue's tables in a version that this package works with.
    *
    * @throws SchemaMismatchError, DatabaseError
    */
   checkHealth(): Promise<void>;
+
+  /**
+   * Compares the queue's tables in the database with what this package expects: columns, indexes, checks, enums. What
+   * `procrastinate schema check` prints.
+   *
+   * @throws DatabaseError
+   */
+  checkTables(): Promise<TablesReport>;
 
   /** What the app logs to. */
   readonly logger: Logger;
@@ -109,7 +118,8 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
       batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
     }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
-    checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables)),
+    checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
+    checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "job_timeout"
   | "lease_lost"
   | "completion_rolled_back"
+  | "schema_file"
   | "schema_mismatch"
   | "task_already_registered"
   | "task_not_found"
@@ -129,10 +130,17 @@ export class TaskNotRunnableError extends ProcrastinateError {
   }
 }
 
-/** The queue's tables are missing, older or newer than this package. */
+/** The queue's tables are missing, or too old or too new for this package. The message says what to run. */
 export class SchemaMismatchError extends ProcrastinateError {
   constructor(message: string, options?: ErrorOptions) {
     super("schema_mismatch", message, options);
+  }
+}
+
+/** A file of the app's ORM schema is not where or not what the command line needs it to be. Nothing was written. */
+export class SchemaFileError extends ProcrastinateError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("schema_file", message, options);
   }
 }
 

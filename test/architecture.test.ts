@@ -63,6 +63,7 @@ describe("the rules", () => {
     ["src/job.ts", 'import "./app.ts";', "src/job.ts:1 imports src/app.ts: kernel may import nothing"],
     ["src/task/a.ts", '\nexport * from "../sql/x.ts";', "src/task/a.ts:2 imports src/sql/x.ts: task may import kernel"],
     ["src/jobs/a.ts", 'import type { X } from "../defer/x.ts";', "imports src/defer/x.ts: jobs may import"],
+    ["src/schema/a.ts", 'import "../defer/x.ts";', "imports src/defer/x.ts: schema may import kernel, sql"],
     ["src/sql/a.ts", 'type X = import("../task/x.ts").X;', "imports src/task/x.ts: sql may import kernel"],
     ["src/worker/a.ts", 'await import("../app.ts");', "imports src/app.ts: worker may import"],
     ["src/app.ts", 'import "../drizzle/x.ts";', "imports drizzle/x.ts: app may import"],

@@ -13,4 +13,6 @@ export interface CommandContext {
   /** A line of stderr. */
   printError(line: string): void;
   readStdin(): Promise<string>;
+  /** The folder of the app: where the command was called. */
+  readonly folder: string;
 }

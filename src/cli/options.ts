@@ -66,8 +66,9 @@ export function parseNames(value: string): string[] | undefined {
 }
 
 function environmentName(command: Command, option: string): string {
-  const owner = command.parent ? `${command.name()}_` : "";
-  return `PROCRASTINATE_${owner}${option}`.replaceAll("-", "_").toUpperCase();
+  const owners: string[] = [];
+  for (let owner = command; owner.parent; owner = owner.parent) owners.unshift(`${owner.name()}_`);
+  return `PROCRASTINATE_${owners.join("")}${option}`.replaceAll("-", "_").toUpperCase();
 }
 
 function dashed(key: string): string {

@@ -6,6 +6,7 @@ const USAGE_CODES: readonly unknown[] = [
   "app_load",
   "invalid_args",
   "invalid_option",
+  "schema_file",
   "task_already_registered",
   "task_not_found",
   "task_not_runnable",

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { Command, Option } from "commander";
 import { LOG_FORMATS, type LogFormat } from "./cli-logger.ts";
@@ -6,6 +5,8 @@ import { addDeferCommand } from "./defer-command.ts";
 import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { addHealthcheckCommand } from "./healthcheck-command.ts";
 import { loadApp } from "./load-app.ts";
+import { readPackageVersion } from "./package-files.ts";
+import { addSchemaCommand } from "./schema/schema-command.ts";
 import { addWorkerCommand } from "./worker-command.ts";
 
 interface GlobalOptions {
@@ -18,7 +19,7 @@ interface GlobalOptions {
 export function createProgram(): Command {
   const program = new Command("procrastinate");
   program.description("PostgreSQL task queue inside your ORM's schema").exitOverride();
-  program.version(readVersion(), "-V, --version");
+  program.version(readPackageVersion(), "-V, --version");
   program.addOption(new Option("-a, --app <module>", "module that exports the app").env("PROCRASTINATE_APP"));
   program.addOption(
     new Option("-v, --verbose", "log more; with causes and stacks of errors")
@@ -42,25 +43,11 @@ export function createProgram(): Command {
     print: (line: string) => void process.stdout.write(`${line}\n`),
     printError: (line: string) => void process.stderr.write(`${line}\n`),
     readStdin: () => text(process.stdin),
+    folder: process.cwd(),
   };
   addWorkerCommand(program, context);
   addDeferCommand(program, context);
   addHealthcheckCommand(program, context);
+  addSchemaCommand(program, context);
   return program;
-}
-
-/** From the package's own package.json, which is at another depth beside the sources than beside the build. */
-function readVersion(): string {
-  for (const path of ["../../package.json", "../../../package.json"]) {
-    try {
-      const parsed = JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as {
-        name?: string;
-        version?: string;
-      };
-      if (parsed.name === "procrastinate" && parsed.version) return parsed.version;
-    } catch {
-      // The other place.
-    }
-  }
-  return "unknown";
 }

@@ -2,12 +2,23 @@ import { DatabaseError } from "../database-error.ts";
 import { ConnectorError, ProcrastinateError } from "../errors.ts";
 import type { DriverClient } from "./driver-client.ts";
 
+/**
+ * What drivers over HTTP say, in a bare error that has nothing else to tell it by. It must not pass for a lost
+ * connection, whose return a worker would wait for.
+ */
+const NO_TRANSACTIONS = /\btransactions (?:are not supported|support in)\b/i;
+
 /** The error for what an ORM threw: one of ours stays what it is. */
 export function explainFailure(what: string, error: unknown, client: DriverClient | undefined): ProcrastinateError {
   if (error instanceof ProcrastinateError) return error;
   const failure = new DatabaseError(what, error);
   // Postgres still answers those who have a connection of a pool that is closing.
-  if (failure.sqlState !== undefined || !isClosed(error, client)) return failure;
+  if (failure.sqlState !== undefined) return failure;
+  if (NO_TRANSACTIONS.test(failure.message)) {
+    const fix = "Use one that has them: node-postgres or postgres.js; with Prisma, @prisma/adapter-pg.";
+    return new ConnectorError(`${what}: the driver has no interactive transactions. ${fix}`, { cause: error });
+  }
+  if (!isClosed(error, client)) return failure;
   const fix = "Stop the workers and wait for what is deferred before you close it.";
   return new ConnectorError(`${what}: the connection pool of the app is closed. ${fix}`, { cause: error });
 }

@@ -1,13 +1,10 @@
 import { type QueueSql, statement, textArray } from "./statement.ts";
 
-/** The version of the tables that this package was made for. The tables say theirs as the default of a column. */
-export const SCHEMA_VERSION = 1;
-
 /** $1 name, $2 queues or null for all. */
 const register = statement(
   "register_worker",
   (t) => `insert into ${t.workers} (name, queues) values ($1::text, $2::text::text[])
-returning id::text as id, schema_version as "schemaVersion"`,
+returning id::text as id`,
 );
 
 /**
@@ -36,10 +33,10 @@ export interface WorkerRow {
   readonly queues: readonly string[] | undefined;
 }
 
-/** Writes a worker's row; gives its id and the version of the tables. */
-export async function registerWorker(sql: QueueSql, worker: WorkerRow): Promise<{ id: bigint; schemaVersion: number }> {
-  const row = await register<{ id: string; schemaVersion: number }>(sql, [worker.name, queuesOf(worker)]);
-  return { id: BigInt(row.id), schemaVersion: row.schemaVersion };
+/** Writes a worker's row; gives its id. */
+export async function registerWorker(sql: QueueSql, worker: WorkerRow): Promise<{ id: bigint }> {
+  const row = await register<{ id: string }>(sql, [worker.name, queuesOf(worker)]);
+  return { id: BigInt(row.id) };
 }
 
 /** Says that the worker lives and whether it wants to be notified; tells whether its row had gone. */

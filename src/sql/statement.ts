@@ -19,6 +19,9 @@ export interface TableNames {
   readonly jobStatus: string;
   readonly jobEventType: string;
   readonly channel: string;
+  /** What the app chose, unquoted; undefined where the search path decides. */
+  readonly schema: string | undefined;
+  readonly prefix: string;
 }
 
 /** Postgres cuts longer identifiers, so that two could become one. */
@@ -42,11 +45,17 @@ export function tableNames(options: TableOptions = {}): TableNames {
     jobEventType: name("job_event_type"),
     // One channel per set of tables; a hash keeps it within an identifier whatever the names are.
     channel: options.schema === undefined ? `${prefix}jobs` : `${prefix}${hash(options.schema)}`,
+    schema: options.schema,
+    prefix,
   };
 }
 
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** The queue's tables and what runs statements on them: the app's pool, or one transaction. */
@@ -74,7 +83,7 @@ function explain(error: unknown, tables: TableNames): never {
   if (error instanceof DatabaseError && NOT_OUR_TABLES.includes(error.sqlState ?? "")) {
     throw new SchemaMismatchError(
       `The queue's tables (${tables.jobs}, …) are missing or of another version than this package: ${error.message}. ` +
-        "Add them to your ORM's schema and run its migrations; with tables elsewhere, say so in createApp({ tables }).",
+        "Run npx procrastinate schema check, which says what to run; with tables elsewhere, say so in createApp({ tables }).",
       { cause: error },
     );
   }

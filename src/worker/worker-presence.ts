@@ -1,8 +1,6 @@
-import { SchemaMismatchError } from "../errors.ts";
+import { checkSchemaVersion } from "../schema/check-version.ts";
 import { Loop, type Service } from "../service.ts";
-import { beatWorker, registerWorker, SCHEMA_VERSION, unregisterWorker } from "../sql/beat-worker.ts";
-import { findSchemaVersion } from "../sql/check-schema.ts";
-import type { QueueSql } from "../sql/statement.ts";
+import { beatWorker, registerWorker, unregisterWorker } from "../sql/beat-worker.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Less than 1, as the rescue may be a moment ahead; more than 1/2, which is what two heartbeats may take. */
@@ -41,10 +39,10 @@ export class WorkerPresence implements Service {
     return this.#idle;
   }
 
-  /** @throws SchemaMismatchError when the tables are missing, older or newer than this package. */
+  /** @throws SchemaMismatchError when the tables are missing, too old or too new for this package. */
   async start(): Promise<void> {
-    const { sql, options, identity } = this.#runtime;
-    await checkSchemaVersion(sql);
+    const { sql, options, identity, connector } = this.#runtime;
+    await checkSchemaVersion(sql, connector.name);
     this.#aliveAt = this.#runtime.clock.now();
     const { id } = await registerWorker(sql, options);
     identity.id = id;
@@ -101,24 +99,4 @@ export class WorkerPresence implements Service {
     this.#writing = beat.catch(() => undefined);
     return beat;
   }
-}
-
-/** @throws SchemaMismatchError when the tables are missing, older or newer than this package. */
-export async function checkSchemaVersion(sql: QueueSql): Promise<void> {
-  const version = await findSchemaVersion(sql);
-  if (version === SCHEMA_VERSION) return;
-  const { jobs } = sql.tables;
-  if (version === undefined) {
-    throw new SchemaMismatchError(
-      `The queue's tables (${jobs}, …) are missing. Add them to your ORM's schema and run its migrations; ` +
-        "with tables elsewhere, say so in createApp({ tables }).",
-    );
-  }
-  const fix =
-    version < SCHEMA_VERSION
-      ? "Generate a migration with your ORM's migrator and run it."
-      : "Update the package procrastinate in this app.";
-  throw new SchemaMismatchError(
-    `The queue's tables (${jobs}, …) have version ${version}; this package is made for version ${SCHEMA_VERSION}. ${fix}`,
-  );
 }

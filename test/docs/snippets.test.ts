@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { WORKER_OPTION_NAMES } from "../../src/worker/worker-options.ts";
@@ -108,16 +109,19 @@ describe("the SQL of the pages", () => {
 describe("what the pages name exists", () => {
   const text = pages.map((page) => page.text).join("\n");
   const program = createProgram();
-  const commandOf = (name: string) => program.commands.find((command) => command.name() === name);
+  const below = (command: Command, name: string) => command.commands.find((each) => each.name() === name);
+  const allOf = (command: Command): Command[] => [command, ...command.commands.flatMap(allOf)];
 
   test("commands and their options", () => {
     for (const { page, line, language, code } of blocks) {
       if (language !== "sh") continue;
-      for (const [used, name] of code.matchAll(/\bnpx procrastinate (\w+)[^\n|;&]*/g)) {
-        const options = [...(commandOf(name ?? "")?.options ?? []), ...program.options];
+      for (const [used, name = "", second = ""] of code.matchAll(/\bnpx procrastinate (\w+)(?: (\w+))?[^\n|;&]*/g)) {
+        const command = below(program, name);
+        const innermost = command?.commands.length ? below(command, second) : command;
+        const options = [...(innermost?.options ?? []), ...program.options];
         const known = ["--help", ...options.map((option) => option.long)];
         const flags = [...used.matchAll(/ (--[\w-]+)/g)].map(([, flag]) => flag);
-        expect(commandOf(name ?? ""), `${page}:${line}: ${name}`).toBeDefined();
+        expect(innermost, `${page}:${line}: ${used}`).toBeDefined();
         expect(known, `${page}:${line}`).toEqual(expect.arrayContaining(flags));
       }
     }
@@ -138,7 +142,9 @@ describe("what the pages name exists", () => {
   });
 
   test("environment variables", () => {
-    const help = [program, ...program.commands].map((command) => command.helpInformation()).join("\n");
+    const help = allOf(program)
+      .map((command) => command.helpInformation())
+      .join("\n");
     const known = [...help.matchAll(/PROCRASTINATE_\w+/g)].map(([name]) => name);
     for (const [name] of text.matchAll(/PROCRASTINATE_\w*[A-Z]\b/g)) expect(known).toContain(name);
   });

@@ -168,8 +168,9 @@ describe("healthcheck", () => {
     await runSql(database.url, "drop table procrastinate_jobs");
     expect(await cli(["healthcheck"])).toMatchObject({
       code: 3,
-      output: expect.stringMatching(/are missing.*migrations/),
+      output: expect.stringMatching(/are missing.*Run: npx procrastinate schema add --orm drizzle/),
     });
+    expect(await cli(["worker"])).toMatchObject({ code: 3, output: expect.stringMatching(/are missing.*Run: npx/) });
     const nowhere = await cli(["healthcheck"], { DATABASE_URL: "postgres://u:secret@127.0.0.1:1/x" });
     expect(nowhere).toMatchObject({ code: 1, output: expect.stringMatching(/ECONNREFUSED/) });
     expect(nowhere.output).not.toMatch(/secret/);

@@ -8,7 +8,7 @@ import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 
 const task = defineTask<{ n: number }>({ name: "sample" });
 const FIX =
-  "Add them to your ORM's schema and run its migrations; with tables elsewhere, say so in createApp({ tables }).";
+  "Run npx procrastinate schema check, which says what to run; with tables elsewhere, say so in createApp({ tables }).";
 
 /** Every way to write a job, of which each must say the same. */
 function everyDefer(queue: TestQueue, tables?: TableOptions): Record<string, () => Promise<unknown>> {
@@ -54,7 +54,10 @@ describe("a database without the tables", () => {
   test("is told by the health check", async () => {
     const health = queue.app([task]).checkHealth();
     await expect(health).rejects.toMatchObject({ code: "schema_mismatch" });
-    await expect(health).rejects.toThrow(`The queue's tables ("procrastinate_jobs", …) are missing. ${FIX}`);
+    await expect(health).rejects.toThrow(
+      'The queue\'s tables ("procrastinate_jobs", …) are missing. If they are elsewhere, say so in ' +
+        'createApp({ tables }); else make them. Run: npx procrastinate schema sql | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"',
+    );
   });
 });
 
@@ -93,13 +96,13 @@ describe("tables that are not those of this package", () => {
       queue.pool.query(`alter table procrastinate_workers alter column schema_version ${what}`);
     await become("set default 0");
     await expect(app.checkHealth()).rejects.toThrow(
-      /have version 0; this package is made for version \d+\. Generate a migration/,
+      /have version 0; this package is made for version \d+\. Migrate them.* Run: npx procrastinate schema check/,
     );
     await become("drop default");
     await expect(app.checkHealth()).rejects.toThrow(/have version 0;/);
     await become("set default 999");
     await expect(app.checkHealth()).rejects.toThrow(
-      /have version 999; .* Update the package procrastinate in this app\./,
+      /have version 999, for packages made for version 999 or later; .* Run: npm install procrastinate@latest/,
     );
     await expect(app.checkHealth()).rejects.toThrow(SchemaMismatchError);
     await become("set default 1");
@@ -147,6 +150,19 @@ describe("tables elsewhere", () => {
       await expect(queue.app([task], { tables }).checkHealth()).rejects.toThrow(SchemaMismatchError);
     },
   );
+
+  test("are found for an app that was told nothing, or another schema", async () => {
+    const prefix = "hidden_";
+    const hidden = readMigrations().replaceAll("procrastinate_", prefix);
+    await runSql(queue.url, `create schema elsewhere; set search_path = elsewhere; ${hidden}`);
+    await expect(queue.app([task], { tables: { prefix } }).checkHealth()).rejects.toThrow(
+      /missing where the app looks, along the search_path .*; there are some in the Postgres schema "elsewhere"\. Say so: createApp\(\{ tables: \{ schema: "elsewhere", prefix: "hidden_" \} \}\)\.$/,
+    );
+    await expect(queue.app([task], { tables: { prefix, schema: "public" } }).checkHealth()).rejects.toThrow(
+      /missing where the app looks, in "public"; there are some in the Postgres schema "elsewhere"/,
+    );
+    await queue.app([task], { tables: { prefix, schema: "elsewhere" } }).checkHealth();
+  });
 });
 
 describe("a database that is gone", () => {

@@ -178,3 +178,12 @@ test("refuses a driver that gives something else than rows", async () => {
     message: expect.stringMatching(/instead of rows/),
   });
 });
+
+test("tells a driver without transactions apart from a lost database", async () => {
+  const failing = () => Promise.reject(new Error("No transactions support in neon-http driver"));
+  const connector = drizzleConnector({ execute: async () => [], transaction: failing });
+  await expect(connector.transaction(async () => 1)).rejects.toMatchObject({
+    name: "ConnectorError",
+    message: expect.stringMatching(/has no interactive transactions\. Use one that has them: node-postgres/),
+  });
+});

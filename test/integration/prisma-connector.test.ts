@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { PrismaPg } from "@prisma/adapter-pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrismaDatabase, prismaConnector } from "../../prisma/index.ts";
 import type { SqlStatement } from "../../src/connector.ts";
 import { ConnectorError, createApp, DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { PRISMA_CONNECTIONS, type PrismaConnection } from "../support/prisma/connections.ts";
+import { openPool, PRISMA_CONNECTIONS, type PrismaConnection } from "../support/prisma/connections.ts";
 import { PrismaClient } from "../support/prisma/generated/client/client.ts";
 
 const statement = (text: string): SqlStatement => ({ name: "test", text });
@@ -206,6 +207,55 @@ describe("a client that cannot work for a queue", () => {
     expect(() => prismaConnector(prisma)).toThrow(/goes through Prisma Accelerate/);
     const extended = prisma.$extends({ client: { $hello: () => "hello" } });
     expect(() => prismaConnector(extended)).toThrow(/goes through Prisma Accelerate/);
+  });
+
+  test("is told apart from a lost database when its adapter has no interactive transactions", async () => {
+    const database = await createTestDatabase();
+    const pool = openPool(database.url);
+    try {
+      const overPg = new PrismaPg(pool);
+      const connect = async () => {
+        const connection = await overPg.connect();
+        // As @prisma/adapter-neon has it over HTTP.
+        const startTransaction = () => Promise.reject(new Error("Transactions are not supported in HTTP mode"));
+        return Object.assign(connection, { startTransaction });
+      };
+      const prisma = new PrismaClient({ adapter: Object.assign(new PrismaPg(pool), { connect }) });
+      const connector = prismaConnector(prisma);
+      await expect(connector.transaction(async () => 1)).rejects.toMatchObject({
+        name: "ConnectorError",
+        message: expect.stringMatching(
+          /has no interactive transactions\. Use one that has them: .*@prisma\/adapter-pg/,
+        ),
+      });
+      expect(await connector.pool.query(statement("select count(*)::int as n from procrastinate_jobs"), [])).toEqual([
+        { n: 0 },
+      ]);
+    } finally {
+      await pool.end();
+      await database.drop();
+    }
+  });
+
+  test("is told by the adapter's own words when that cannot run the queue's SQL, and nothing is written", async () => {
+    const database = await createTestDatabase();
+    const pool = openPool(database.url);
+    try {
+      const overPg = new PrismaPg(pool);
+      const connect = async () => {
+        const queryRaw = () => Promise.reject(new Error("this adapter knows no casts"));
+        return Object.assign(await overPg.connect(), { queryRaw });
+      };
+      const prisma = new PrismaClient({ adapter: Object.assign(new PrismaPg(pool), { connect }) });
+      const app = createApp({ connector: prismaConnector(prisma), tasks: [], logger: silentLogger });
+      const failed = { name: "DatabaseError", message: expect.stringMatching(/this adapter knows no casts/) };
+      await expect(app.defer(defineTask({ name: "t" }))).rejects.toMatchObject(failed);
+      await expect(app.checkHealth()).rejects.toMatchObject(failed);
+      expect((await pool.query("select 1 from procrastinate_jobs")).rowCount).toBe(0);
+    } finally {
+      await pool.end();
+      await database.drop();
+    }
   });
 
   test("is refused when it gives something else than rows", async () => {

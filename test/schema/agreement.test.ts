@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readMigrations } from "../../src/cli/schema/migrations.ts";
+import { readTablesVersion, SCHEMA_VERSION } from "../../src/schema-version.ts";
+import { describeTables, type TableFact } from "../../src/sql/describe-tables.ts";
+import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { describeCatalog } from "../support/catalog.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { pgConnector } from "../support/pg-connector.ts";
 import { createAppOnPrisma, GENERATOR } from "../support/prisma/app-on-prisma.ts";
 import { runSql } from "../support/run-sql.ts";
 
@@ -65,6 +71,51 @@ test.each([
     expect(byDrizzle).toEqual(bySql.filter((fact) => !NOT_IN_DRIZZLE.test(fact)));
   },
 );
+
+test("the migrations make one version after the other, the last of them the package's", async () => {
+  const { url } = await open({ empty: true });
+  const migrations = readMigrations();
+  expect(migrations.map(({ version }) => version)).toEqual(
+    Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1),
+  );
+  for (const { version, sql } of migrations) {
+    await runSql(url, sql);
+    const [worker] = await runSql<{ stored: number }>(
+      url,
+      "insert into procrastinate_workers default values returning schema_version as stored",
+    );
+    expect(readTablesVersion(worker?.stored ?? 0).version).toBe(version);
+  }
+});
+
+test("what schema check expects is what the migrations make", async () => {
+  const database = await open({ empty: false });
+  const pool = new pg.Pool({ connectionString: database.url });
+  try {
+    const described = await describeTables(queueSql(pgConnector(pool).pool, tableNames()));
+    const facts = [...(described?.facts ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    // After a change: npx vitest run test/schema/agreement.test.ts --update
+    await expect(expectedTablesSource(facts)).toMatchFileSnapshot("../../src/sql/expected-tables.ts");
+  } finally {
+    await pool.end();
+  }
+});
+
+/** The module as it is checked in, in the formatter's words. */
+function expectedTablesSource(facts: readonly TableFact[]): string {
+  const lines = facts.map(([object, is]) => {
+    const pair = [JSON.stringify(object), is.includes('"') ? `'${is}'` : JSON.stringify(is)];
+    const line = `  [${pair.join(", ")}],`;
+    return line.length <= 120 ? line : `  [\n    ${pair.join(",\n    ")},\n  ],`;
+  });
+  return `import type { TableFact } from "./describe-tables.ts";
+
+/** What the migrations make. Written by test/schema/agreement.test.ts, which fails where it is not so. */
+export const EXPECTED_TABLES: readonly TableFact[] = [
+${lines.join("\n")}
+];
+`;
+}
 
 test("the Prisma schema, pushed by prisma, and the migrations make the same tables", async () => {
   const app = createAppOnPrisma(`${GENERATOR}\ndatasource db {\n  provider = "postgresql"\n}\n`);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DRIZZLE_FILE } from "../../src/cli/schema/drizzle-file.ts";
 import type { TableOptions } from "../../src/index.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -46,25 +47,24 @@ const found = await db
 console.log(JSON.stringify(found));
 await pool.end();
 `;
-const SCHEMAS: Readonly<Record<string, { schema: string; jobs: string; config: string; tables: TableOptions }>> = {
-  "under the default names": {
-    schema: `import { procrastinateJobs } from "procrastinate/drizzle/schema";\nexport * from "procrastinate/drizzle/schema";${USERS}`,
-    tables: {},
-    jobs: "procrastinate_jobs",
-    config: "",
-  },
+const SCHEMAS: Readonly<Record<string, { tables: TableOptions; jobs: string; config: string }>> = {
+  "under the default names": { tables: {}, jobs: "procrastinate_jobs", config: "" },
   "in another Postgres schema, with another prefix": {
-    schema: `import { createProcrastinateTables } from "procrastinate/drizzle";
-export const { procrastinateSchema, procrastinateJobs, procrastinateWorkers, procrastinatePeriodicDefers, procrastinateEvents,
-  procrastinateJobStatus, procrastinateJobEventType } = createProcrastinateTables({ schema: "queue", prefix: "pq_" });${USERS}`,
     tables: { schema: "queue", prefix: "pq_" },
     jobs: "queue.pq_jobs",
     config: `schemaFilter: ["public", "queue"],`,
   },
 };
 
+/** The app's schema, with the queue's file as `procrastinate schema add` writes it, in TypeScript or JavaScript. */
+function writeSchema(app: AppFolder, tables: TableOptions, extension: "ts" | "mjs"): void {
+  app.write(`queue.${extension}`, DRIZZLE_FILE.write({ tables, hidden: [], relations: new Map() }));
+  const queue = `"./queue.${extension}"`;
+  app.write(`schema.${extension}`, `import { procrastinateJobs } from ${queue};\nexport * from ${queue};${USERS}`);
+}
+
 describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
-  describe.each(Object.entries(SCHEMAS))("with the tables %s", (_where, { schema, jobs, config, tables }) => {
+  describe.each(Object.entries(SCHEMAS))("with the tables %s", (_where, { jobs, config, tables }) => {
     let app: AppFolder;
     let migrated: TestDatabase;
     let pushed: TestDatabase;
@@ -80,7 +80,7 @@ describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
 
     beforeAll(async () => {
       app = createAppFolder({ ...dependencies, pg: "pg" });
-      app.write("schema.ts", schema);
+      writeSchema(app, tables, "ts");
       app.write(
         "drizzle.config.ts",
         `export default { dialect: "postgresql", schema: "./schema.ts", out: "./migrations", ${config}
@@ -120,7 +120,7 @@ describe.each(Object.entries(MAJORS))("%s", (_major, dependencies) => {
 
     test("runs a job on these tables, which the app joins with its own", async () => {
       app.write("main.mjs", APP);
-      app.write("schema.mjs", schema);
+      writeSchema(app, tables, "mjs");
       const env = { DATABASE_URL: pushed.url, TABLES: JSON.stringify(tables) };
       const { code, output } = await app.run("../main.mjs", [], env);
       const found = [{ name: "Ada", status: "succeeded" }];

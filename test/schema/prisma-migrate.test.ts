@@ -2,6 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { modelNames, PRISMA_FILE } from "../../src/cli/schema/prisma-file.ts";
+import type { Variant as FileVariant } from "../../src/cli/schema/schema-file.ts";
 import type { TableOptions } from "../../src/index.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type AppOnPrisma, createAppOnPrisma, GENERATOR } from "../support/prisma/app-on-prisma.ts";
@@ -18,6 +20,8 @@ interface Variant {
   readonly jobs: string;
   /** The end of the app's program: what it prints of its user and his job. */
   readonly query: string;
+  /** Whether the client has the queue's models. */
+  readonly hasModels: boolean;
 }
 
 const user = (lines: string) => `
@@ -33,6 +37,10 @@ const JOINED = `prisma.user.findMany({ select: { name: true, job: { select: { st
 /** The other side of a relation, as Prisma wants it. */
 const withRelation = (text: string) => text.replace(/^model ProcrastinateJob \{$/m, "$&\n  user User?\n");
 
+/** As `procrastinate schema add` writes it. */
+const vary = (variant: Partial<FileVariant>) =>
+  PRISMA_FILE.write({ tables: {}, hidden: [], relations: new Map(), ...variant });
+
 const VARIANTS: Readonly<Record<string, Variant>> = {
   "under the default names": {
     schema: `${GENERATOR}datasource db {\n  provider = "postgresql"\n}\n${user("  job ProcrastinateJob? @relation(fields: [jobId], references: [id], onDelete: SetNull)")}`,
@@ -40,24 +48,23 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
     tables: {},
     jobs: "procrastinate_jobs",
     query: JOINED,
+    hasModels: true,
   },
   "in another Postgres schema, with another prefix": {
     schema: `${GENERATOR}datasource db {\n  provider = "postgresql"\n  schemas = ["public", "queue"]\n}\n${user('  job ProcrastinateJob? @relation(fields: [jobId], references: [id], onDelete: SetNull)\n  @@schema("public")')}`,
-    change: (shipped) =>
-      withRelation(shipped)
-        .replace(/^ {2}@@map\(.*\)$/gm, '$&\n  @@schema("queue")')
-        .replaceAll('"procrastinate_', '"pq_'),
+    change: () => withRelation(vary({ tables: { schema: "queue", prefix: "pq_" } })),
     tables: { schema: "queue", prefix: "pq_" },
     jobs: "queue.pq_jobs",
     query: JOINED,
+    hasModels: true,
   },
   "hidden from the client": {
     schema: `${GENERATOR}datasource db {\n  provider = "postgresql"\n}\n${user("")}`,
-    change: (shipped) =>
-      shipped.replace(/^( {2}@@map\("procrastinate_(jobs|workers|periodic_defers|events)"\))$/gm, "$1\n  @@ignore"),
+    change: () => vary({ hidden: modelNames() }),
     tables: {},
     jobs: "procrastinate_jobs",
     query: `prisma.$queryRaw\`select name, json_build_object('status', status) as job from users join procrastinate_jobs j on j.id = job_id\``,
+    hasModels: false,
   },
 };
 
@@ -71,13 +78,14 @@ import { PrismaClient } from "./client/index.js";
 const prisma = new PrismaClient({ adapter: new PrismaPg(process.env["DATABASE_URL"]) });
 const greet = defineTask({ name: "greet", run: ({ name }) => \`Hello \${name}\` });
 const app = createApp({ connector: prismaConnector(prisma), tasks: [greet], tables: JSON.parse(process.env["TABLES"]) });
+if (!(await app.checkTables()).findings.every(({ kind, object }) => kind === "advice" || object.startsWith("check "))) throw new Error("tables");
 await app.checkHealth();
 await prisma.$transaction(async (tx) => {
   const jobId = await app.defer(greet, { name: "Ada" }, { tx, lock: "ada" });
   await tx.user.create({ data: { name: "Ada", jobId } });
 });
 await runDueJobs(app);
-console.log(JSON.stringify(await ${query}));
+console.log(JSON.stringify({ found: await ${query}, hasModels: "procrastinateJob" in prisma }));
 await prisma.$disconnect();
 `;
 
@@ -151,22 +159,36 @@ describe.each(Object.entries(VARIANTS))("prisma migrate with the tables %s", (wh
     const env = { DATABASE_URL: pushed.url, TABLES: JSON.stringify(variant.tables) };
     const { code, output } = await app.run("../main.mjs", [], env);
     const found = [{ name: "Ada", job: { status: "succeeded" } }];
-    expect({ code, output }).toEqual({ code: 0, output: `${JSON.stringify(found)}\n` });
+    expect({ code, output }).toEqual({
+      code: 0,
+      output: `${JSON.stringify({ found, hasModels: variant.hasModels })}\n`,
+    });
   });
 });
 
-test("the shipped file is formatted as Prisma would, so that it stays as it is in an app", {
-  timeout: TIMEOUT_MS,
-}, async () => {
-  const app = createAppOnPrisma(`${GENERATOR}\ndatasource db {\n  provider = "postgresql"\n}\n`);
-  const database = await createTestDatabase({ empty: true });
-  try {
-    const file = join(app.path, "prisma/schema/procrastinate.prisma");
-    const shipped = readFileSync(file, "utf8");
-    await app.prisma(["format"], database);
-    expect(readFileSync(file, "utf8")).toBe(shipped);
-  } finally {
-    app.remove();
-    await database.drop();
-  }
-});
+test.each<[what: string, schemas: string, variant: Partial<FileVariant>]>([
+  ["as it is shipped", "", {}],
+  [
+    "in all its variations",
+    '  schemas = ["public", "queue"]\n',
+    { tables: { schema: "queue", prefix: "pq_" }, hidden: modelNames() },
+  ],
+])(
+  "the file is formatted as Prisma would, %s, so that it stays as it is in an app",
+  {
+    timeout: TIMEOUT_MS,
+  },
+  async (_what, schemas, variant) => {
+    const datasource = `datasource db {\n  provider = "postgresql"\n${schemas}}\n`;
+    const app = createAppOnPrisma(`${GENERATOR}\n${datasource}`, () => vary(variant));
+    const database = await createTestDatabase({ empty: true });
+    try {
+      const file = join(app.path, "prisma/schema/procrastinate.prisma");
+      await app.prisma(["format"], database);
+      expect(readFileSync(file, "utf8")).toBe(vary(variant));
+    } finally {
+      app.remove();
+      await database.drop();
+    }
+  },
+);

@@ -6,8 +6,10 @@ const describeOptions = ({ options }: Command): [string, string][] =>
   options.map(({ flags, description }) => [flags, description]);
 
 const program = createProgram();
+/** A command with those below it. */
+const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];
 
-test.each([program, ...program.commands].map((command) => [command.name(), command] as const))(
+test.each(withSubcommands(program).map((command) => [command.name(), command] as const))(
   "the help of %s says something about each option and argument",
   (_name, command) => {
     const arguments_ = command.registeredArguments.map((each): [string, string] => [each.name(), each.description]);

@@ -35,6 +35,8 @@ describe("the names of the tables", () => {
       jobStatus: '"procrastinate_job_status"',
       jobEventType: '"procrastinate_job_event_type"',
       channel: "procrastinate_jobs",
+      schema: undefined,
+      prefix: "procrastinate_",
     });
   });
 

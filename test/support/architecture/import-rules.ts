@@ -1,6 +1,6 @@
 import type { SourceFile } from "./source-file.ts";
 
-const BELOW_APP = ["kernel", "task", "sql", "defer", "jobs", "periodic", "worker"];
+const BELOW_APP = ["kernel", "task", "sql", "schema", "defer", "jobs", "periodic", "worker"];
 /** An edge is built on what an app has: the public API. */
 const EDGE = ["kernel", "app", "index", "src/sql/statement.ts"];
 /** Those of an ORM also reach its driver, and the settings of its sessions. */
@@ -11,13 +11,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   task: ["kernel"],
   sql: ["kernel"],
+  schema: ["kernel", "sql"],
   defer: ["kernel", "task", "sql"],
   jobs: ["kernel", "task", "sql"],
   periodic: ["kernel", "task", "sql", "defer", "jobs"],
-  worker: ["kernel", "task", "sql", "defer", "jobs"],
+  worker: ["kernel", "task", "sql", "schema", "defer", "jobs"],
   app: BELOW_APP,
   index: [...BELOW_APP, "app"],
-  cli: EDGE,
+  cli: [...EDGE, "schema", "src/sql/migration-script.ts"],
   testing: EDGE,
   driver: ["kernel", "src/sql/statement.ts"],
   drizzle: ORM_EDGE,

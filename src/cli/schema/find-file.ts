@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { SchemaFileError } from "../../errors.ts";
+import { DRIZZLE_FILE } from "./drizzle-file.ts";
+import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
+import { PRISMA_FILE } from "./prisma-file.ts";
+import { readPrismaFolder } from "./prisma-folder.ts";
+import { readStampedVersion, type SchemaFileKind } from "./schema-file.ts";
+
+/** A file of the app that has the queue's tables for its ORM. */
+export interface FoundFile {
+  readonly kind: SchemaFileKind;
+  readonly path: string;
+  /** The folder of the whole schema; for Drizzle that of the file. */
+  readonly folder: string;
+  /** As a message names it: from the app's folder. */
+  readonly shown: string;
+  readonly text: string;
+}
+
+/**
+ * Finds what `schema add` wrote, or a copy of the package's Prisma file.
+ *
+ * @param path Where to look instead: the file, or the folder of a Prisma schema.
+ * @throws SchemaFileError when `path` names nothing, or the Prisma schema cannot be found where its config says.
+ */
+export async function findFiles(appFolder: string, path: string | undefined): Promise<FoundFile[]> {
+  const found = (kind: SchemaFileKind, file: string, folder = dirname(file)): FoundFile => ({
+    kind,
+    path: file,
+    folder,
+    shown: relative(appFolder, file),
+    text: readFileSync(file, "utf8"),
+  });
+  const inFolder = (folder: string): FoundFile[] =>
+    readPrismaFolder(folder).queueFiles.map((file) => found(PRISMA_FILE, file, folder));
+  if (path !== undefined) {
+    const given = resolve(appFolder, path);
+    if (!existsSync(given))
+      throw new SchemaFileError(`--path ${path} does not exist. Give the file that schema add wrote.`);
+    if (statSync(given).isDirectory()) return inFolder(given);
+    if (!given.endsWith(".prisma")) return [found(DRIZZLE_FILE, given)];
+    return [found(PRISMA_FILE, given, await findFolderOf(appFolder, given))];
+  }
+  const folder = await findPrismaFolder(appFolder);
+  const drizzle = sourcesIn(appFolder).filter((file) => isDrizzleFile(readFileSync(file, "utf8")));
+  return [...(folder === undefined ? [] : inFolder(folder)), ...drizzle.map((file) => found(DRIZZLE_FILE, file))];
+}
+
+/** The one file of the queue. @throws SchemaFileError when there is none, or more than one. */
+export async function findFile(appFolder: string, path: string | undefined): Promise<FoundFile> {
+  const files = await findFiles(appFolder, path);
+  const [file] = files;
+  if (file === undefined) {
+    throw new SchemaFileError(
+      "No file of the queue's tables was found. Write one: npx procrastinate schema add --orm prisma, or --orm drizzle; if " +
+        "it is elsewhere, say where: --path. An app that exports procrastinate/drizzle/schema itself needs none.",
+    );
+  }
+  if (files.length === 1) return file;
+  throw new SchemaFileError(
+    `The queue's tables are in several files: ${files.map(({ shown }) => shown).join(", ")}. Leave one, or say which: --path ${file.shown}.`,
+  );
+}
+
+/** By the stamp: other files that import from the package are the app's own. */
+function isDrizzleFile(text: string): boolean {
+  return readStampedVersion(text) !== undefined && text.includes("procrastinate/drizzle");
+}
+
+/** The sources of an app, without what is installed, built or hidden. */
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return /^\.|^(node_modules|dist|build|coverage)$/.test(entry.name) ? [] : sourcesIn(path);
+    return entry.isFile() && /(?<!\.d)\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
+  });
+}
