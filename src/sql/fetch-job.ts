@@ -1,6 +1,6 @@
 import type { Job } from "../job.ts";
 import { CLAIM, IS_SPECIAL } from "./fetch-jobs.ts";
-import { CLAIMED_ROW, parseClaimedJobs } from "./job-row.ts";
+import { claimedRow, parseClaimedJobs } from "./job-row.ts";
 import { optionalStatement, type QueueSql } from "./statement.ts";
 
 export interface ToldJob {
@@ -18,7 +18,7 @@ where j.ctid = any(array(
   where j.id = $1::text::bigint and j.queue_name = $2::text and j.ready and j.status = 'todo' and not (${IS_SPECIAL})
   for no key update skip locked
 ))
-returning ${CLAIMED_ROW} as jobs, set_config('synchronous_commit', 'off', true) as commit`,
+returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit`,
 );
 
 /**
@@ -27,5 +27,5 @@ returning ${CLAIMED_ROW} as jobs, set_config('synchronous_commit', 'off', true) 
  */
 export async function fetchJob(sql: QueueSql, workerId: bigint, { id, queue }: ToldJob): Promise<Job[]> {
   const row = await run<{ jobs: string }>(sql, [String(id), queue, String(workerId)]);
-  return parseClaimedJobs(row?.jobs ?? null);
+  return parseClaimedJobs(row?.jobs ?? null, queue);
 }

@@ -1,5 +1,5 @@
 import type { Job } from "../job.ts";
-import { CLAIMED_JOB, CLAIMED_JOBS, parseClaimedJobs } from "./job-row.ts";
+import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 export interface FetchRequest {
@@ -79,7 +79,7 @@ with cand as materialized (${candidates(t, `${IS_SPECIAL} as special`, "$2", "$3
   where j.ctid = any(array(select c.tid from cand c where not (select coalesce(bool_or(special), false) from cand)))
   returning ${CLAIMED_JOB}
 )
-select ${CLAIMED_JOBS} as jobs,
+select ${claimedJobs("$1::text::text[]")} as jobs,
        (select count(*)::int from cand) as seen,
        (select coalesce(bool_or(special), false) from cand) as special,
        ${nextWakeMs(t)} as "nextWakeMs", set_config('synchronous_commit', 'off', true) as commit`,
@@ -97,7 +97,7 @@ export async function fetchJobs(sql: QueueSql, request: FetchRequest): Promise<F
   const { queues, limit, workerId } = request;
   const row = await run<Row>(sql, [textArray(queues), perQueue(limit, queues.length), limit, String(workerId)]);
   return {
-    jobs: parseClaimedJobs(row.jobs),
+    jobs: parseClaimedJobs(row.jobs, queues[0]),
     textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     special: row.special,

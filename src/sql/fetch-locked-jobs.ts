@@ -1,5 +1,5 @@
 import { CLAIM, candidates, type Fetched, type FetchRequest, IS_LARGE, nextWakeMs, perQueue } from "./fetch-jobs.ts";
-import { CLAIMED_JOB, CLAIMED_JOBS, parseClaimedJobs } from "./job-row.ts";
+import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 /**
@@ -103,7 +103,7 @@ with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$
   where j.ctid = any(array(select tid from verdicts where verdict <> 'run' except all select tid from lane))
   returning j.lock, j.wake_at
 )
-select ${CLAIMED_JOBS} as jobs,
+select ${claimedJobs("$1::text::text[]")} as jobs,
        (select count(*)::int from cand) as seen,
        (select count(*)::int from aside) as aside,
        (select json_agg(distinct a.lock)::text from aside a where a.wake_at is null) as "waitingLocks",
@@ -138,7 +138,7 @@ export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest
   const values = [textArray(queues), perQueue(window, queues.length), limit, String(workerId), window, followers];
   const row = await run<Row>(sql, values);
   return {
-    jobs: parseClaimedJobs(row.jobs),
+    jobs: parseClaimedJobs(row.jobs, queues[0]),
     textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     aside: row.aside,

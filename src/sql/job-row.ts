@@ -3,84 +3,94 @@ import type { JsonObject } from "../json.ts";
 import type { TableNames } from "./statement.ts";
 
 /**
- * The numbers of a claimed job. They travel as array literals: as JSON, ids beyond 2^53 would be rounded, and as strings
- * of JSON they cost twice as much to read. Times are milliseconds since 1970, as floats: those can be infinite.
+ * Claimed jobs as they travel: an array per column, of which all have the same order, and a row for each job that is not
+ * like most. An array per job would take twice as long to make, and eight columns more a fifth of a claim.
+ *
+ * Numbers are array literals: as JSON, ids beyond 2^53 would be rounded, and as strings of JSON they cost twice as much
+ * to read. Times are milliseconds since 1970, as floats: those can be infinite.
  */
-const NUMBERS = {
-  id: "j.id",
-  priority: "j.priority",
-  attempts: "j.attempts",
-  lease: "j.lease",
-  rescues: "j.rescues",
-  scheduled_at: "round(date_part('epoch', j.scheduled_at) * 1000)",
-  deferred_at: "round(date_part('epoch', j.deferred_at) * 1000)",
-};
+interface ClaimedJobs {
+  readonly id: string;
+  readonly deferredAt: string;
+  readonly task: readonly string[];
+  readonly args: readonly JsonObject[];
+  readonly unusual: readonly UnusualJob[] | null;
+}
 
-/** The rest of a claimed job. It travels as JSON. */
-const VALUES = {
-  queue: "j.queue_name",
-  task: "j.task_name",
-  lock: "j.lock",
-  queueing_lock: "j.queueing_lock",
-  args: "j.args",
-};
+type UnusualJob = readonly [
+  id: string,
+  queue: string,
+  priority: number,
+  lock: string | null,
+  queueingLock: string | null,
+  attempts: number,
+  lease: number,
+  rescues: number,
+  scheduledAt: number | string | null,
+];
 
-/** Claimed jobs as they travel, by columns. */
-interface JobColumns extends Record<keyof typeof NUMBERS, string> {
-  readonly queue: string[];
-  readonly task: string[];
-  readonly lock: (string | null)[];
-  readonly queueing_lock: (string | null)[];
-  readonly args: JsonObject[];
+/** Milliseconds since 1970. */
+const milliseconds = (time: string): string => `round(date_part('epoch', ${time}) * 1000)`;
+
+/** Whether the job of a row is not what nearly all are: in the first queue, the first time, without options. */
+function isUnusual(row: string, firstQueue: string): string {
+  return `${row}.queue_name <> ${firstQueue} or ${row}.priority <> 0 or ${row}.lock is not null or ${row}.queueing_lock is not null
+    or ${row}.attempts <> 0 or ${row}.lease <> 1 or ${row}.rescues <> 0 or ${row}.scheduled_at is not null`;
+}
+
+function unusualJob(row: string): string {
+  return `json_build_array(${row}.id::text, ${row}.queue_name, ${row}.priority, ${row}.lock, ${row}.queueing_lock,
+    ${row}.attempts, ${row}.lease, ${row}.rescues, ${milliseconds(`${row}.scheduled_at`)})`;
 }
 
 /** What a claim returns of the row `j`. */
-export const CLAIMED_JOB = Object.entries({ ...NUMBERS, ...VALUES })
-  .map(([name, column]) => `${column} as ${name}`)
-  .join(", ");
+export const CLAIMED_JOB = `j.id, ${milliseconds("j.deferred_at")} as deferred_at, j.task_name, j.args,
+    j.queue_name, j.priority, j.lock, j.queueing_lock, j.attempts, j.lease, j.rescues, j.scheduled_at`;
 
-/** The jobs of the relation `claimed` as one JSON text, an array per column: an array per job takes twice as long to make. */
-export const CLAIMED_JOBS = `(select case when count(*) > 0 then json_build_object(${[
-  ...Object.keys(NUMBERS).map((name) => `'${name}', array_agg(c.${name})::text`),
-  ...Object.keys(VALUES).map((name) => `'${name}', json_agg(c.${name})`),
-].join(", ")})::text end from claimed c)`;
+/** The jobs of the relation `claimed` as one text. `queues` is the list of queues, of which the first is the usual one. */
+export function claimedJobs(queues: string): string {
+  return `(select case when count(*) > 0 then json_build_object(
+    'id', array_agg(c.id)::text, 'deferredAt', array_agg(c.deferred_at)::text,
+    'task', json_agg(c.task_name), 'args', json_agg(c.args),
+    'unusual', json_agg(${unusualJob("c")}) filter (where ${isUnusual("c", `(select (${queues})[1])`)}))::text end from claimed c)`;
+}
 
 /** The same of the row `j` alone. */
-export const CLAIMED_ROW = `json_build_object(${[
-  ...Object.entries(NUMBERS).map(([name, column]) => `'${name}', array[${column}]::text`),
-  ...Object.entries(VALUES).map(([name, column]) => `'${name}', json_build_array(${column})`),
-].join(", ")})::text`;
+export function claimedRow(queue: string): string {
+  return `json_build_object(
+    'id', array[j.id]::text, 'deferredAt', array[${milliseconds("j.deferred_at")}]::text,
+    'task', json_build_array(j.task_name), 'args', json_build_array(j.args),
+    'unusual', case when ${isUnusual("j", queue)} then json_build_array(${unusualJob("j")}) end)::text`;
+}
 
-/** The jobs of such a text, in the order in which they should run: a RETURNING has none. */
-export function parseClaimedJobs(text: string | null): Job[] {
-  if (text === null) return [];
-  const columns = JSON.parse(text) as JobColumns;
-  const numbers = (name: keyof typeof NUMBERS): number[] => elements(columns[name]).map(Number);
-  const [priority, attempts, lease, rescues] = [
-    numbers("priority"),
-    numbers("attempts"),
-    numbers("lease"),
-    numbers("rescues"),
-  ];
-  const deferredAt = numbers("deferred_at");
-  const scheduledAt = elements(columns.scheduled_at);
-  const jobs = elements(columns.id).map((id, row): Job => {
-    // All columns have the same rows.
-    const at = <T>(column: readonly T[]): T => column[row] as T;
-    const scheduled = at(scheduledAt);
+/**
+ * The jobs of such a text, in the order in which they should run: a RETURNING has none.
+ *
+ * @param firstQueue What the statement took for the usual queue.
+ */
+export function parseClaimedJobs(text: string | null, firstQueue: string | undefined): Job[] {
+  if (text === null || firstQueue === undefined) return [];
+  const { unusual, task, args, ...columns } = JSON.parse(text) as ClaimedJobs;
+  const rows = new Map(unusual?.map((row) => [row[0], row]));
+  const usual: UnusualJob = ["", firstQueue, 0, null, null, 0, 1, 0, null];
+  const deferredAt = elements(columns.deferredAt);
+  const jobs = elements(columns.id).map((id, at): Job => {
+    const row = rows.get(id) ?? usual;
+    const [, queue, priority, lock, queueingLock, attempts, lease, rescues, scheduledAt] = row;
     return {
       id: BigInt(id),
-      queue: at(columns.queue),
-      taskName: at(columns.task),
-      priority: at(priority),
-      lock: at(columns.lock),
-      queueingLock: at(columns.queueing_lock),
-      args: at(columns.args),
-      attempts: at(attempts),
-      lease: at(lease),
-      rescues: at(rescues),
-      scheduledAt: scheduled === "NULL" ? null : new Date(Number(scheduled)),
-      deferredAt: new Date(at(deferredAt)),
+      queue,
+      // All columns have the same rows.
+      taskName: task[at] as string,
+      priority,
+      lock,
+      queueingLock,
+      args: args[at] as JsonObject,
+      attempts,
+      lease,
+      rescues,
+      scheduledAt: scheduledAt === null ? null : new Date(Number(scheduledAt)),
+      deferredAt: new Date(Number(deferredAt[at])),
     };
   });
   return jobs.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
