@@ -156,12 +156,17 @@ export function notifyIdle(t: TableNames, changed: string): string {
     where ${hasIdleWorker(t, "c.queue_name")}`;
 }
 
-/** Sends a JSON expression to all who listen. */
+/** Sends the text of an expression, JSON, to all who listen. */
 export function notify(t: TableNames, json: string): string {
   return `pg_notify('${t.channel.replaceAll("'", "''")}', (${json})::text)`;
 }
 
 /** The condition that a worker of the queue waits for work. */
 export function hasIdleWorker(t: TableNames, queue: string): string {
-  return `exists (select 1 from ${t.workers} w where w.idle and (w.queues is null or ${queue} = any(w.queues)))`;
+  return `exists (select 1 from ${t.workers} w where ${isIdle(queue)})`;
+}
+
+/** The condition that the worker `w` is one. */
+export function isIdle(queue: string): string {
+  return `w.idle and (w.queues is null or ${queue} = any(w.queues))`;
 }

@@ -132,9 +132,11 @@ test("nothing is notified while nobody is idle, or only workers of other queues 
   await pretendIdle("{other}");
   expect(await heard(() => app.defer(task, { n: 3 }))).toEqual([]);
   const others = { queue: "other" };
-  expect(await heard(() => app.defer(task, { n: 4 }, { ...others, lock: "l" }))).toEqual([
-    '{"queue" : "other", "delayMs" : 0, "job" : null}',
-  ]);
+  let id = 0n;
+  const told = await heard(async () => {
+    id = await app.defer(task, { n: 4 }, { ...others, lock: "l" });
+  });
+  expect(told).toEqual([`{"queue":"other","delayMs":0,"lockedJob":"${id}"}`]);
 });
 
 test("one notification per queue is sent for a batch, with the delay of the earliest job", async () => {
