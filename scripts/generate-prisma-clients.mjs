@@ -1,4 +1,4 @@
-// Makes the Prisma clients of the tests and of the example, as `prisma generate` does in an app. npm runs it after an
+// Makes the Prisma clients of the tests, the example and the bench, as `prisma generate` does in an app. npm runs it after an
 // installation of this repository; packages do not.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync } from "node:fs";
@@ -18,7 +18,11 @@ mkdirSync(TESTS, { recursive: true });
 cpSync(join(ROOT, "test/support/prisma/app.prisma"), join(TESTS, "app.prisma"));
 cpSync(join(ROOT, "prisma/procrastinate.prisma"), join(TESTS, "procrastinate.prisma"));
 
-for (const schema of [TESTS, join(ROOT, "examples/prisma-orders/prisma/schema")]) {
+for (const schema of [
+  TESTS,
+  join(ROOT, "examples/prisma-orders/prisma/schema"),
+  join(ROOT, "bench/prisma/schema.prisma"),
+]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PRISMA, "generate", "--schema", schema], {
     cwd: ROOT,
     encoding: "utf8",

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { Logger, makeWorkerUtils, type RunnerOptions, run, runMigrations } from "graphile-worker";
 import pg from "pg";
 import type { Contender, Payload, Session } from "../contender.ts";
-import { createOrders, type Driver, drivers, openBusinessApp } from "./business.ts";
+import { type BusinessTx, createOrders, type Driver, drivers, openBusinessApp } from "./business.ts";
 
 type WorkerOptions = NonNullable<NonNullable<RunnerOptions["preset"]>["worker"]>;
 
@@ -87,13 +87,16 @@ async function connect(worker: WorkerOptions, url: string): Promise<Session> {
 async function connectTransactions(driver: Driver, url: string): Promise<Session> {
   const app = await openBusinessApp(driver, url);
   return {
-    // Its documented way into somebody else's transaction: its SQL function.
-    transact: (payload) =>
-      app.order(payload, (tx) =>
-        Promise.resolve(
-          tx.execute(sql`select graphile_worker.add_job(${TASK}::text, payload => ${JSON.stringify(payload)}::json)`),
-        ),
-      ),
+    transact: (payload) => app.order(payload, (tx) => addJob(tx, JSON.stringify(payload))),
     close: app.close,
   };
+}
+
+/** Its documented way into somebody else's transaction: its SQL function. */
+async function addJob(business: BusinessTx, payload: string): Promise<void> {
+  if (business.orm === "drizzle") {
+    await business.tx.execute(sql`select graphile_worker.add_job(${TASK}::text, payload => ${payload}::json)`);
+  } else {
+    await business.tx.$queryRaw`select (graphile_worker.add_job(${TASK}::text, payload => ${payload}::json)).id::text`;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Contender } from "../contender.ts";
 import { bare } from "./bare.ts";
 import { graphile } from "./graphile.ts";
+import { pgBoss } from "./pg-boss.ts";
 import { procrastinate } from "./procrastinate.ts";
 
-export const contenders: readonly Contender[] = [...graphile, ...procrastinate, ...bare];
+export const contenders: readonly Contender[] = [...graphile, ...pgBoss, ...procrastinate, ...bare];

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { createApp, defineTask } from "procrastinate";
+import { type Connector, createApp, defineTask } from "procrastinate";
 import { drizzleConnector } from "procrastinate/drizzle";
+import { prismaConnector } from "procrastinate/prisma";
 import type { Contender, LockOf, Payload, Session } from "../contender.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
 
@@ -51,7 +52,12 @@ async function connect(driver: Driver, deleteJobs: "never" | "successful", url: 
     run: (payload) => handler(payload),
   });
   const business = await openBusinessApp(driver, url);
-  const app = createApp({ connector: drizzleConnector(business.db), tasks: [noop, locked] });
+  const connector =
+    business.orm === "drizzle"
+      ? drizzleConnector(business.db)
+      : prismaConnector(business.prisma, { listen: business.pool });
+  // Each transaction goes back to the connector whose app began it.
+  const app = createApp({ connector: connector as Connector<object>, tasks: [noop, locked] });
   return {
     enqueueMany: async (payloads, lock) => {
       lockOf = lock;
@@ -60,7 +66,7 @@ async function connect(driver: Driver, deleteJobs: "never" | "successful", url: 
     enqueue: async (payload) => {
       await app.defer(noop, payload);
     },
-    transact: (payload) => business.order(payload, (tx) => app.defer(noop, payload, { tx })),
+    transact: (payload) => business.order(payload, ({ tx }) => app.defer(noop, payload, { tx })),
     work: async (handle) => {
       handler = handle;
       const worker = app.createWorker({ concurrency: CONCURRENCY, deleteJobs });
