@@ -9,5 +9,14 @@ const sum = (field) => reports.reduce((total, report) => total + report[field], 
 const skipped = sum("numPendingTests") + sum("numTodoTests");
 const failed = sum("numFailedTests") || (exitCode === "0" && reports.every((report) => report.success) ? 0 : 1);
 
+// Last, because only the end of a long log may be kept.
+for (const report of reports) {
+  for (const file of report.testResults.filter(({ status }) => status === "failed")) {
+    console.log(`FAILED ${file.name}`);
+    for (const test of file.assertionResults.filter(({ status }) => status === "failed")) {
+      console.log(`  ${test.fullName}: ${test.failureMessages.join("\n").split("\n").slice(0, 3).join(" | ")}`);
+    }
+  }
+}
 console.log(`${reports.length} runs of the tests, ${skipped} tests skipped`);
 console.log(`${sum("numPassedTests")} passed, ${failed} failed`);

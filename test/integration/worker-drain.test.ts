@@ -89,8 +89,9 @@ test("wait: false waits for a long job while the other slots have nothing to do,
     name: "parent",
     run: async (_args, context) => {
       await held.opened;
-      await context.defer(child);
+      // Before the defer: an idle slot may have run the child by the time that it resolves.
       ran.push("parent");
+      await context.defer(child);
     },
   });
   const app = queue.app([parent, child]);
