@@ -2,24 +2,24 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { contenders } from "./contenders/index.ts";
 import { Databases } from "./databases.ts";
 import { machineFacts } from "./machine.ts";
-import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import { startBenchPostgres } from "./postgres.ts";
 import { type Report, reportOf } from "./report.ts";
 import { Bench, type Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
-import { costliestStatements, TRACK_STATEMENTS } from "./statements.ts";
+import { costliestStatements, statementSettings } from "./statements.ts";
 import { tableOf } from "./table.ts";
 
 const RESULTS = new URL("results/", import.meta.url);
 
 const options = parseOptions(process.argv.slice(2));
-if (options === "help") console.log(USAGE);
+if (options === "help") console.log(usage(scenarios.map(({ name }) => name)));
 else await runBench(options);
 
 async function runBench(options: BenchOptions): Promise<void> {
   const chosen = options.only.length === 0 ? scenarios : scenarios.filter(({ name }) => options.only.includes(name));
   if (chosen.length === 0) throw new Error(`--only takes ${scenarios.map(({ name }) => name).join(", ")}`);
-  const postgres = await startBenchPostgres(options.profile ? TRACK_STATEMENTS : []);
+  const postgres = await startBenchPostgres(statementSettings(options.profile));
   const databases = await Databases.open(postgres.baseUrl);
   try {
     const facts = await machineFacts(databases.admin);

@@ -18,7 +18,7 @@ const NOBODY = 65534;
  * A server with its default settings: fsync, synchronous commits and 128 MB of shared buffers, as the app would have.
  * The tests' server turns durability off, so it would measure something else.
  */
-export async function startBenchPostgres(extraSettings: readonly string[]): Promise<BenchPostgres> {
+export async function startBenchPostgres(settings: readonly string[]): Promise<BenchPostgres> {
   const directory = mkdtempSync(join(tmpdir(), "procrastinate-bench-"));
   // Postgres refuses to run as root.
   const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
@@ -31,7 +31,7 @@ export async function startBenchPostgres(extraSettings: readonly string[]): Prom
   });
   if (init.status !== 0) throw new Error(`initdb failed: ${init.stderr || String(init.error)}`);
   const port = await freePort();
-  const extra = extraSettings.flatMap((setting) => ["-c", setting]);
+  const extra = settings.flatMap((setting) => ["-c", setting]);
   const server = spawn(
     binary("postgres"),
     ["-D", data, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", ...extra],

@@ -32,7 +32,7 @@ export function reportOf(
     measurements.find((each) => each.measure === measure && each.contender === contender);
   const rows = measurements.map((each): ReportRow => {
     const reference = scenario.referenceOf(each.contender);
-    const against = reference === each.contender ? undefined : find(each.measure, reference);
+    const against = reference === undefined || reference === each.contender ? undefined : find(each.measure, reference);
     return {
       ...each,
       keeps: contenders.find(({ name }) => name === each.contender)?.keeps ?? "",
@@ -44,7 +44,8 @@ export function reportOf(
   });
   const targets = scenario.targets.flatMap((target): TargetResult[] => {
     const own = find(target.measure, target.contender);
-    const other = target.than === undefined ? undefined : find(target.measure, target.than);
+    const { measure, contender } = { ...target, ...target.than };
+    const other = target.than === undefined ? undefined : find(measure, contender);
     if (!own || (target.than !== undefined && !other)) return [];
     const value = other ? pairedRatio(own.rounds, other.rounds) : median(own.rounds);
     return [{ ...target, value, met: value >= (target.atLeast ?? -Infinity) && value <= (target.atMost ?? Infinity) }];

@@ -1,9 +1,9 @@
 import type { Contender, WorkName } from "./contender.ts";
-import type { Database, Databases } from "./databases.ts";
+import type { Database, Databases, Filling } from "./databases.ts";
 import type { BenchOptions } from "./options.ts";
 import { type SessionProcess, startSession } from "./session-process.ts";
 
-export type Unit = "jobs/s" | "tx/s" | "ms";
+export type Unit = "jobs/s" | "tx/s" | "ms" | "MB" | "statements/s" | "bytes" | "rows" | "commits";
 
 /** One number per round, of one contender. */
 export interface Measurement {
@@ -13,11 +13,12 @@ export interface Measurement {
   readonly rounds: readonly number[];
 }
 
-/** `than` absent: the bound is a number in the measure's unit; present: it is times that contender. */
+/** `than` absent: the bound is a number in the measure's unit; present: it is times that measurement. */
 export interface Target {
   readonly measure: string;
   readonly contender: string;
-  readonly than?: string;
+  /** What is left out is the target's own. */
+  readonly than?: { readonly measure?: string; readonly contender?: string };
   readonly atLeast?: number;
   readonly atMost?: number;
 }
@@ -25,10 +26,22 @@ export interface Target {
 export interface Scenario {
   readonly name: WorkName;
   readonly title: string;
-  /** The name of the contender that this one's ratios are against; a reference is its own. */
-  readonly referenceOf: (contender: string) => string;
+  /** The name of the contender that this one's ratios are against, if any; a reference is its own. */
+  readonly referenceOf: (contender: string) => string | undefined;
   readonly targets: readonly Target[];
   run(bench: Bench): Promise<readonly Measurement[]>;
+}
+
+/** A database of a contender's own, and processes with its client on it. */
+export interface Run {
+  readonly database: Database;
+  start(): Promise<SessionProcess>;
+}
+
+export interface Turn extends Run {
+  readonly contender: Contender;
+  /** One more run beside the turn's own, in another database. */
+  fresh(filling?: Filling): Promise<Run>;
 }
 
 /** What a scenario gets to work with. */
@@ -48,14 +61,11 @@ export class Bench {
    * neighbours in time see the same machine, and nobody always goes first.
    */
   async interleave(
-    run: (turn: {
-      contender: Contender;
-      database: Database;
-      start(): Promise<SessionProcess>;
-    }) => Promise<readonly Measurement[]>,
+    run: (turn: Turn) => Promise<readonly Measurement[]>,
+    rounds: number = this.options.rounds,
   ): Promise<Measurement[]> {
     const collected = new Map<string, Measurement & { rounds: number[] }>();
-    for (let round = 0; round < this.options.rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       const shift = round % this.contenders.length;
       for (const contender of [...this.contenders.slice(shift), ...this.contenders.slice(0, shift)]) {
         for (const measurement of await this.#turn(contender, run)) {
@@ -69,19 +79,37 @@ export class Bench {
     return [...collected.values()];
   }
 
-  async #turn(contender: Contender, run: Parameters<Bench["interleave"]>[0]): Promise<readonly Measurement[]> {
-    const database = await this.#databases.create(contender);
-    const processes: SessionProcess[] = [];
+  /** Has a process of the contender do something in the database of a URL. */
+  async withSession(contender: Contender, url: string, act: (session: SessionProcess) => Promise<void>): Promise<void> {
+    const session = await startSession(contender.name, url, false);
     try {
+      await act(session);
+    } finally {
+      await session.stop();
+    }
+  }
+
+  async #turn(
+    contender: Contender,
+    run: (turn: Turn) => Promise<readonly Measurement[]>,
+  ): Promise<readonly Measurement[]> {
+    const databases: Database[] = [];
+    const processes: SessionProcess[] = [];
+    const fresh = async (filling?: Filling): Promise<Run> => {
+      const database = await this.#databases.create(contender, filling);
+      databases.push(database);
       const start = async () => {
         const started = await startSession(contender.name, database.url, this.options.profile);
         processes.push(started);
         return started;
       };
-      return await run({ contender, database, start });
+      return { database, start };
+    };
+    try {
+      return await run({ contender, fresh, ...(await fresh()) });
     } finally {
       await Promise.all(processes.map((each) => each.stop()));
-      await database.drop();
+      for (const database of databases) await database.drop();
     }
   }
 }

@@ -1,7 +1,38 @@
 import type { Client } from "pg";
 
-/** Settings that make Postgres keep what `costliestStatements` reads. */
-export const TRACK_STATEMENTS = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"];
+/** Of everything, or only where a scenario asks for it: what is not tracked costs nothing. */
+export function statementSettings(everything: boolean): readonly string[] {
+  return [
+    "shared_preload_libraries=pg_stat_statements",
+    "pg_stat_statements.track_planning=on",
+    `pg_stat_statements.track=${everything ? "top" : "none"}`,
+  ];
+}
+
+/** Call before the database's first session of those that shall be counted. */
+export async function trackStatements(admin: Client, database: string): Promise<void> {
+  await admin.query("create extension if not exists pg_stat_statements");
+  await admin.query(`alter database ${database} set pg_stat_statements.track = 'top'`);
+}
+
+export interface StatementTotals {
+  readonly calls: number;
+  /** Milliseconds in the server that the slowest claim took: its longest planning and its longest execution. */
+  readonly slowestClaimMs: number;
+}
+
+export async function statementTotals(admin: Client, database: string): Promise<StatementTotals> {
+  const { rows } = await admin.query<StatementTotals>(
+    `select coalesce(sum(s.calls), 0)::float8 as calls,
+            coalesce(max(s.max_exec_time + s.max_plan_time) filter (where s.query like '%lease = j.lease +%'), 0)
+              as "slowestClaimMs"
+     from pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = $1`,
+    [database],
+  );
+  const [totals] = rows;
+  if (!totals) throw new Error("pg_stat_statements gave no row");
+  return totals;
+}
 
 interface StatementRow {
   readonly calls: string;

@@ -30,7 +30,8 @@ function cells(row: ReportRow, above: ReportRow | undefined): string[] {
 function targetLine(target: TargetResult): string {
   const bound = target.atLeast === undefined ? `at most ${target.atMost}` : `at least ${target.atLeast}`;
   const value = target.than === undefined ? number(target.value) : target.value.toFixed(2);
-  const unit = target.than === undefined ? "" : ` x ${target.than}`;
+  const { measure, contender } = target.than ?? {};
+  const unit = target.than === undefined ? "" : ` x ${[measure, contender].filter(Boolean).join(", ")}`;
   return `${target.met ? "met   " : "MISSED"}  ${target.measure}, ${target.contender}: ${value}, target ${bound}${unit}`;
 }
 

@@ -5,6 +5,8 @@ export interface Client {
   readonly session: Session;
   readonly url: string;
   worker?: RunningWorker | undefined;
+  /** How many handlers began. */
+  handled: number;
   /** When the handler of each job began, by the job's sequence number; see `now`. */
   readonly begun: Map<number, number>;
 }

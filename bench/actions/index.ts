@@ -1,16 +1,23 @@
 import type { Client } from "./client.ts";
-import { drain, fill } from "./drain.ts";
-import { beginnings, deferSpaced, startWorker, stopWorker } from "./latency.ts";
+import { drain, fill, finished } from "./drain.ts";
+import { beginnings, deferSpaced } from "./latency.ts";
 import { batchRate, deferRate, transactionRate } from "./rate.ts";
+import { deferSpread } from "./schedule.ts";
+import { begunSoFar, memory, sampleMemory, startWorker, stopWorker } from "./worker.ts";
 
 /** What a scenario can ask of a child process. */
 export const actions = {
   fill,
   drain,
+  finished,
   startWorker,
   stopWorker,
+  begunSoFar,
+  memory,
+  sampleMemory,
   deferSpaced,
   beginnings,
+  deferSpread,
   deferRate,
   batchRate,
   transactionRate,

@@ -2,17 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { payloadOf } from "../contender.ts";
 import { ability, type Client, now } from "./client.ts";
 
-export async function startWorker(client: Client): Promise<void> {
-  client.worker = await ability(client.session.work, "work").call(client.session, ({ sequence }) => {
-    client.begun.set(sequence, now());
-  });
-}
-
-export async function stopWorker(client: Client): Promise<void> {
-  await client.worker?.stop();
-  client.worker = undefined;
-}
-
 export interface SampleParams {
   readonly samples: number;
   readonly minGapMs: number;

@@ -6,6 +6,7 @@ export const bare: readonly Contender[] = drivers.map((driver) => ({
   name: bareName(driver),
   keeps: "-",
   works: ["transaction"],
+  tables: "orders",
   prepare: createOrders,
   connect: async (url) => {
     const app = await openBusinessApp(driver, url);

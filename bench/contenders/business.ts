@@ -52,7 +52,7 @@ interface BusinessActions {
 }
 
 /** What a worker of 24 handlers asks for; about what graphile-worker tuned has (25). */
-const POOL_SIZE = 28;
+export const POOL_SIZE = 28;
 
 export function openBusinessApp(driver: Driver, url: string): Promise<BusinessApp> {
   switch (driver) {

@@ -7,6 +7,7 @@ import { type BusinessTx, createOrders, type Driver, drivers, openBusinessApp } 
 type WorkerOptions = NonNullable<NonNullable<RunnerOptions["preset"]>["worker"]>;
 
 const TASK = "noop";
+const TABLES = "graphile-worker";
 const silent = new Logger(() => () => undefined);
 
 /** The fastest settings found for 0.18 on no-op jobs. */
@@ -24,13 +25,14 @@ export const GRAPHILE_DEFAULT = "graphile-worker default";
 
 export const graphile: readonly Contender[] = [
   // Not on locks: a batch takes one job of each named queue and then waits for its 2 s poll, 7 jobs/s.
-  contender(GRAPHILE_TUNED, TUNED, { works: ["drain", "latency", "defer"] }),
-  contender(GRAPHILE_DEFAULT, DEFAULT, { works: ["drain", "locks", "latency"], share: 0.1 }),
+  contender(GRAPHILE_TUNED, TUNED, { works: ["drain", "latency", "schedule", "defer", "idle", "footprint"] }),
+  contender(GRAPHILE_DEFAULT, DEFAULT, { works: ["drain", "locks", "latency", "processes"], share: 0.1 }),
   ...drivers.map(
     (driver): Contender => ({
       name: graphileInTransaction(driver),
       keeps: "nothing",
       works: ["transaction"],
+      tables: TABLES,
       prepare,
       connect: (url) => connectTransactions(driver, url),
     }),
@@ -42,7 +44,7 @@ export function graphileInTransaction(driver: Driver): string {
 }
 
 function contender(name: string, worker: WorkerOptions, rest: Pick<Contender, "works" | "share">): Contender {
-  return { name, keeps: "nothing", prepare, connect: (url) => connect(worker, url), ...rest };
+  return { name, keeps: "nothing", tables: TABLES, prepare, connect: (url) => connect(worker, url), ...rest };
 }
 
 async function prepare(url: string): Promise<void> {
@@ -57,22 +59,27 @@ async function connect(worker: WorkerOptions, url: string): Promise<Session> {
   pool.on("connect", (client) => client.on("error", () => undefined));
   const utils = await makeWorkerUtils({ pgPool: pool, logger: silent });
   return {
-    enqueueMany: async (payloads, lockOf) => {
+    enqueueMany: async (payloads, { lockOf, dueAt } = {}) => {
       await utils.addJobs(
-        payloads.map((payload) => ({ identifier: TASK, payload, ...(lockOf ? { queueName: lockOf(payload) } : {}) })),
+        payloads.map((payload) => ({
+          identifier: TASK,
+          payload,
+          ...(lockOf ? { queueName: lockOf(payload) } : {}),
+          ...(dueAt ? { runAt: dueAt(payload) } : {}),
+        })),
       );
     },
     enqueue: async (payload) => {
       await utils.addJob(TASK, payload);
     },
-    work: async (handler) => {
+    work: async (handler, concurrency) => {
       const runner = await run({
         pgPool: pool,
         logger: silent,
         noHandleSignals: true,
         parsedCronItems: [],
         taskList: { [TASK]: (payload) => handler(payload as Payload) },
-        preset: { worker },
+        preset: { worker: concurrency === undefined ? worker : { ...worker, concurrentJobs: concurrency } },
       });
       return { stop: () => runner.stop() };
     },

@@ -22,7 +22,7 @@ export const PG_BOSS_TUNED = "pg-boss tuned";
 export const PG_BOSS_DEFAULT = "pg-boss default";
 
 export const pgBoss: readonly Contender[] = [
-  contender(PG_BOSS_TUNED, TUNED, { works: ["drain", "latency", "defer"] }),
+  contender(PG_BOSS_TUNED, TUNED, { works: ["drain", "latency", "schedule", "defer", "idle", "footprint"] }),
   // One job every two seconds.
   contender(PG_BOSS_DEFAULT, DEFAULT, { works: ["drain"], share: 0.0001 }),
   ...drivers.map(
@@ -30,6 +30,7 @@ export const pgBoss: readonly Contender[] = [
       name: pgBossInTransaction(driver),
       keeps: "the job's row",
       works: ["transaction"],
+      tables: tablesOf(DEFAULT),
       prepare: (url) => prepare(url, DEFAULT),
       connect: (url) => connectTransactions(driver, url),
     }),
@@ -44,10 +45,15 @@ function contender(name: string, settings: Settings, rest: Pick<Contender, "work
   return {
     name,
     keeps: "the job's row",
+    tables: tablesOf(settings),
     prepare: (url) => prepare(url, settings),
     connect: (url) => connect(settings, url),
     ...rest,
   };
+}
+
+function tablesOf({ notify }: Settings): string {
+  return `pg-boss${notify ? ", notifying" : ""}`;
 }
 
 /** Without its upkeep, so that nothing runs beside what is measured. */
@@ -75,10 +81,10 @@ async function prepare(url: string, { notify }: Settings): Promise<void> {
 async function connect({ work, notify }: Settings, url: string): Promise<Session> {
   const boss = await open(url, notify);
   return {
-    enqueueMany: async (payloads) => {
+    enqueueMany: async (payloads, { dueAt } = {}) => {
       await boss.insert(
         QUEUE,
-        payloads.map((data) => ({ data })),
+        payloads.map((data) => ({ data, ...(dueAt ? { startAfter: dueAt(data) } : {}) })),
       );
     },
     enqueue: async (payload) => {
@@ -86,7 +92,7 @@ async function connect({ work, notify }: Settings, url: string): Promise<Session
     },
     work: async (handler) => {
       await boss.work<Payload>(QUEUE, work, async (jobs) => {
-        for (const { data } of jobs) handler(data);
+        for (const { data } of jobs) await handler(data);
       });
       return { stop: () => boss.offWork(QUEUE) };
     },

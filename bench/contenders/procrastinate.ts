@@ -1,33 +1,46 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Connector, createApp, defineTask } from "procrastinate";
+import { type Connector, createApp, type DeferOptions, defineTask, type WorkerOptions } from "procrastinate";
 import { drizzleConnector } from "procrastinate/drizzle";
 import { prismaConnector } from "procrastinate/prisma";
-import type { Contender, LockOf, Payload, Session } from "../contender.ts";
+import type { Contender, EnqueueOptions, Handler, Payload, Session, WorkName } from "../contender.ts";
+import { type BareDriver, bareDrivers, openBareConnector } from "./bare-connector.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
 
 /** As many handlers at once as graphile-worker tuned. */
-const CONCURRENCY = 24;
+const KEEPING: WorkerOptions = { concurrency: 24 };
+const DELETING: WorkerOptions = { ...KEEPING, deleteJobs: "successful" };
+
+const KEEPING_WORKS: readonly WorkName[] = [
+  "drain",
+  "locks",
+  "backlog",
+  "arrival",
+  "latency",
+  "schedule",
+  "defer",
+  "transaction",
+  "processes",
+  "idle",
+  "memory",
+  "footprint",
+];
+
+const TABLES = "procrastinate";
 
 /** The package's own SQL for apps that migrate by hand; the ORM schema makes the same tables. */
 const MIGRATION = fileURLToPath(import.meta.resolve("procrastinate/migrations/0001_initial.sql"));
 
-export const procrastinate: readonly Contender[] = drivers.flatMap((driver) => [
-  {
-    name: procrastinateKept(driver),
-    keeps: "the job's row",
-    works: ["drain", "locks", "latency", "defer", "transaction"],
-    prepare,
-    connect: (url) => connect(driver, "never", url),
-  },
-  {
-    name: procrastinateDeleted(driver),
-    keeps: "nothing",
-    works: ["drain", "locks"],
-    prepare,
-    connect: (url) => connect(driver, "successful", url),
-  },
-]);
+export const procrastinate: readonly Contender[] = [
+  ...drivers.flatMap((driver) => [
+    contender(procrastinateKept(driver), "the job's row", KEEPING_WORKS, (url) => connect(driver, KEEPING, url)),
+    contender(procrastinateDeleted(driver), "nothing", ["drain", "footprint"], (url) => connect(driver, DELETING, url)),
+    contender(procrastinateDefault(driver), "the job's row", ["drain"], (url) => connect(driver, {}, url)),
+  ]),
+  ...bareDrivers.map((driver) =>
+    contender(procrastinateBare(driver), "the job's row", ["drain"], (url) => connectBare(driver, url)),
+  ),
+];
 
 export function procrastinateKept(driver: Driver): string {
   return `procrastinate, ${driver}`;
@@ -37,48 +50,94 @@ export function procrastinateDeleted(driver: Driver): string {
   return `procrastinate deleting, ${driver}`;
 }
 
+export function procrastinateDefault(driver: Driver): string {
+  return `procrastinate default, ${driver}`;
+}
+
+export function procrastinateBare(driver: BareDriver): string {
+  return `procrastinate, ${driver} without an ORM`;
+}
+
+/** Whether a contender is this package, in whatever settings. */
+export function isOwn(contender: Contender): boolean {
+  return contender.tables === TABLES;
+}
+
+function contender(
+  name: string,
+  keeps: string,
+  works: readonly WorkName[],
+  open: (url: string) => Promise<Session>,
+): Contender {
+  return { name, keeps, works, tables: TABLES, prepare, connect: open };
+}
+
 async function prepare(url: string): Promise<void> {
   await runSql(url, readFileSync(MIGRATION, "utf8"));
   await createOrders(url);
 }
 
-async function connect(driver: Driver, deleteJobs: "never" | "successful", url: string): Promise<Session> {
-  let handler: (payload: Payload) => void = () => undefined;
-  let lockOf: LockOf | undefined;
-  const noop = defineTask<Payload>({ name: "noop", run: (payload) => handler(payload) });
-  const locked = defineTask<Payload>({
-    name: "locked",
-    lock: (payload) => lockOf?.(payload),
-    run: (payload) => handler(payload),
-  });
+async function connect(driver: Driver, settings: WorkerOptions, url: string): Promise<Session> {
   const business = await openBusinessApp(driver, url);
   const connector =
     business.orm === "drizzle"
       ? drizzleConnector(business.db)
       : prismaConnector(business.prisma, { listen: business.pool });
   // Each transaction goes back to the connector whose app began it.
-  const app = createApp({ connector: connector as Connector<object>, tasks: [noop, locked] });
+  const queue = openQueue(connector as Connector<object>, settings);
   return {
-    enqueueMany: async (payloads, lock) => {
-      lockOf = lock;
-      await app.batchDefer(lock ? locked : noop, payloads);
-    },
-    enqueue: async (payload) => {
-      await app.defer(noop, payload);
-    },
-    transact: (payload) => business.order(payload, ({ tx }) => app.defer(noop, payload, { tx })),
-    work: async (handle) => {
-      handler = handle;
-      const worker = app.createWorker({ concurrency: CONCURRENCY, deleteJobs });
-      const done = worker.run();
-      return {
-        stop: async () => {
-          await worker.stop();
-          await done;
-        },
-      };
-    },
-    busySql: "select exists (select from procrastinate_jobs where finished_at is null) as busy",
+    ...queue.session,
+    transact: (payload) => business.order(payload, ({ tx }) => queue.defer(payload, tx)),
     close: business.close,
   };
+}
+
+async function connectBare(driver: BareDriver, url: string): Promise<Session> {
+  const { connector, close } = await openBareConnector(driver, url);
+  return { ...openQueue(connector, KEEPING).session, close };
+}
+
+interface Queue {
+  readonly session: Omit<Session, "close">;
+  defer(payload: Payload, tx?: object): Promise<unknown>;
+}
+
+function openQueue(connector: Connector<object>, settings: WorkerOptions): Queue {
+  let handler: Handler = () => undefined;
+  const task = defineTask<Payload>({ name: "noop", run: (payload) => handler(payload) });
+  const app = createApp({ connector, tasks: [task] });
+  const defer = (payload: Payload, tx?: object) => app.defer(task, payload, tx ? { tx } : {});
+  return {
+    defer,
+    session: {
+      enqueueMany: async (payloads, { lockOf, dueAt } = {}) => {
+        if (!lockOf && !dueAt) await app.batchDefer(task, payloads);
+        // Options that differ from job to job: calls made at once travel together.
+        else await Promise.all(payloads.map((payload) => app.defer(task, payload, optionsOf(payload, lockOf, dueAt))));
+      },
+      enqueue: async (payload) => {
+        await defer(payload);
+      },
+      work: async (handle, concurrency) => {
+        handler = handle;
+        const worker = app.createWorker(concurrency === undefined ? settings : { ...settings, concurrency });
+        const done = worker.run();
+        return {
+          stop: async () => {
+            await worker.stop();
+            await done;
+          },
+        };
+      },
+      busySql: "select exists (select from procrastinate_jobs where finished_at is null) as busy",
+    },
+  };
+}
+
+function optionsOf(
+  payload: Payload,
+  lockOf: EnqueueOptions["lockOf"],
+  dueAt: EnqueueOptions["dueAt"],
+): DeferOptions<object> {
+  return { ...(lockOf ? { lock: lockOf(payload) } : {}), ...(dueAt ? { scheduleAt: dueAt(payload) } : {}) };
 }

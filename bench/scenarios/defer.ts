@@ -1,14 +1,30 @@
+import { drivers } from "../contenders/business.ts";
 import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
+import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Measurement, Scenario } from "../scenario.ts";
 
 const CALLERS = [1, 20, 200];
+const BATCH = "one batch";
+const TARGETS = [
+  ["1 caller", 1.8],
+  ["20 callers", 15],
+  ["200 callers", 50],
+  [BATCH, 2.5],
+] as const;
 const WARM_UP_MS = 300;
 
 export const deferScenario: Scenario = {
   name: "defer",
-  title: "Defer without a transaction, nobody working",
+  title: "Defer without a transaction, nobody working; each caller awaits its jobs one by one",
   referenceOf: () => GRAPHILE_TUNED,
-  targets: [],
+  targets: drivers.flatMap((driver) =>
+    TARGETS.map(([measure, atLeast]) => ({
+      measure,
+      contender: procrastinateKept(driver),
+      than: { contender: GRAPHILE_TUNED },
+      atLeast,
+    })),
+  ),
   run: (bench) =>
     bench.interleave(async ({ contender, start }) => {
       const child = await start();
@@ -26,7 +42,7 @@ export const deferScenario: Scenario = {
       await child.call("batchRate", { jobs: 1_000 });
       const rate = await child.call("batchRate", { jobs: bench.options.batchJobs });
       results.push({
-        measure: `one batch of ${bench.options.batchJobs}`,
+        measure: BATCH,
         contender: contender.name,
         unit: "jobs/s",
         rounds: [rate],

@@ -1,7 +1,14 @@
-import { drivers } from "../contenders/business.ts";
-import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
-import { procrastinateDeleted, procrastinateKept } from "../contenders/procrastinate.ts";
-import type { Bench, Measurement, Scenario } from "../scenario.ts";
+import type { bareDrivers } from "../contenders/bare-connector.ts";
+import { type Driver, drivers } from "../contenders/business.ts";
+import { GRAPHILE_DEFAULT, GRAPHILE_TUNED } from "../contenders/graphile.ts";
+import { PG_BOSS_DEFAULT } from "../contenders/pg-boss.ts";
+import {
+  procrastinateBare,
+  procrastinateDefault,
+  procrastinateDeleted,
+  procrastinateKept,
+} from "../contenders/procrastinate.ts";
+import type { Bench, Measurement, Run, Scenario, Turn } from "../scenario.ts";
 
 const MEASURE = "no-op jobs";
 /** Enough for the JIT and the connections to be warm, in the process that is measured. */
@@ -12,26 +19,56 @@ export const drainScenario: Scenario = {
   name: "drain",
   title: "Drain no-op jobs, one worker process",
   referenceOf: () => GRAPHILE_TUNED,
-  targets: drivers.flatMap((driver) => [
-    { measure: MEASURE, contender: procrastinateKept(driver), than: GRAPHILE_TUNED, atLeast: 1.5 },
-    { measure: MEASURE, contender: procrastinateDeleted(driver), than: GRAPHILE_TUNED, atLeast: 2 },
-  ]),
-  run: (bench) => runDrain(bench, { measure: MEASURE, jobs: bench.options.jobs, lockValues: 0 }),
+  targets: drivers.flatMap((driver) => {
+    const target = (contender: string, than: string, atLeast: number) => ({
+      measure: MEASURE,
+      contender,
+      than: { contender: than },
+      atLeast,
+    });
+    return [
+      target(procrastinateKept(driver), GRAPHILE_TUNED, 2),
+      target(procrastinateDeleted(driver), GRAPHILE_TUNED, 3),
+      target(procrastinateDefault(driver), GRAPHILE_DEFAULT, 20),
+      target(procrastinateDefault(driver), PG_BOSS_DEFAULT, 20),
+      target(procrastinateKept(driver), procrastinateBare(bareDriverOf(driver)), 0.85),
+    ];
+  }),
+  run: (bench) =>
+    bench.interleave(async (turn) => [
+      await drainRate(bench, turn, turn, { measure: MEASURE, jobs: bench.options.jobs }),
+    ]),
 };
 
-export async function runDrain(
+/** Prisma's adapter stands on node-postgres. */
+function bareDriverOf(driver: Driver): (typeof bareDrivers)[number] {
+  return driver === "prisma" ? "node-postgres" : driver;
+}
+
+export interface DrainWork {
+  readonly measure: string;
+  readonly jobs: number;
+  /** As of the action `fill`. */
+  readonly lockValues?: number;
+  /** The database holds other unfinished jobs, too. */
+  readonly amongOthers?: boolean;
+}
+
+/** Fills the run's database and drains it in the same process. */
+export async function drainRate(
   bench: Bench,
-  work: { readonly measure: string; readonly jobs: number; readonly lockValues: number },
-): Promise<readonly Measurement[]> {
-  return bench.interleave(async ({ contender, database, start }) => {
-    const jobs = Math.round(work.jobs * (contender.share ?? 1));
-    const child = await start();
-    const warmUp = Math.round(WARM_UP_JOBS * (contender.share ?? 1));
-    await child.call("fill", { jobs: warmUp, lockValues: 0 });
-    await child.call("drain", { jobs: warmUp, limitMs: WARM_UP_LIMIT_MS });
-    await child.call("fill", { jobs, lockValues: work.lockValues });
-    await database.settle();
-    const rate = await child.call("drain", { jobs, limitMs: bench.options.drainLimitMs });
-    return [{ measure: work.measure, contender: contender.name, unit: "jobs/s", rounds: [rate] }];
-  });
+  { contender }: Pick<Turn, "contender">,
+  { database, start }: Run,
+  { measure, jobs, lockValues = 0, amongOthers = false }: DrainWork,
+): Promise<Measurement> {
+  const share = contender.share ?? 1;
+  const child = await start();
+  const warmUp = Math.round(WARM_UP_JOBS * share);
+  await child.call("fill", { jobs: warmUp });
+  await child.call("drain", { jobs: warmUp, limitMs: WARM_UP_LIMIT_MS, amongOthers });
+  await child.call("fill", { jobs: Math.round(jobs * share), lockValues });
+  await database.settle();
+  const limitMs = bench.options.drainLimitMs;
+  const rate = await child.call("drain", { jobs: Math.round(jobs * share), limitMs, amongOthers });
+  return { measure, contender: contender.name, unit: "jobs/s", rounds: [rate] };
 }

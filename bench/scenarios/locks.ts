@@ -1,15 +1,41 @@
 import { drivers } from "../contenders/business.ts";
 import { GRAPHILE_DEFAULT } from "../contenders/graphile.ts";
-import { procrastinateKept } from "../contenders/procrastinate.ts";
-import type { Scenario } from "../scenario.ts";
-import { runDrain } from "./drain.ts";
+import { isOwn, procrastinateKept } from "../contenders/procrastinate.ts";
+import type { Measurement, Scenario } from "../scenario.ts";
+import { drainRate } from "./drain.ts";
 
-const MEASURE = "jobs over 10 locks";
+const UNLOCKED = "no locks";
+const FEW = "10 locks";
+/** Measure, how many locks the jobs are spread over, and the least part of the unlocked rate. */
+const LOCKED = [
+  ["a lock for each job", Number.POSITIVE_INFINITY, 0.6],
+  ["1,000 locks", 1_000, 0.6],
+  [FEW, 10, 0.35],
+  ["1 lock", 1, 0.35],
+] as const;
 
 export const locksScenario: Scenario = {
   name: "locks",
-  title: "Drain no-op jobs that all hold one of 10 locks (graphile-worker: 10 named queues)",
+  title: "Drain no-op jobs that all hold a lock (graphile-worker: a named queue)",
   referenceOf: () => GRAPHILE_DEFAULT,
-  targets: drivers.map((driver) => ({ measure: MEASURE, contender: procrastinateKept(driver), atLeast: 5_000 })),
-  run: (bench) => runDrain(bench, { measure: MEASURE, jobs: bench.options.lockedJobs, lockValues: 10 }),
+  targets: drivers.flatMap((driver) => [
+    ...LOCKED.map(([measure, , atLeast]) => ({
+      measure,
+      contender: procrastinateKept(driver),
+      than: { measure: UNLOCKED },
+      atLeast,
+    })),
+    { measure: FEW, contender: procrastinateKept(driver), atLeast: 5_000 },
+  ]),
+  run: (bench) =>
+    bench.interleave(async (turn) => {
+      const jobs = bench.options.lockedJobs;
+      const measurements: Measurement[] = [];
+      for (const [measure, locks] of [[UNLOCKED, 0] as const, ...LOCKED]) {
+        if (measure !== FEW && !isOwn(turn.contender)) continue;
+        const lockValues = Math.min(locks, jobs);
+        measurements.push(await drainRate(bench, turn, await turn.fresh(), { measure, jobs, lockValues }));
+      }
+      return measurements;
+    }),
 };

@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { drivers } from "../contenders/business.ts";
+import { procrastinateKept } from "../contenders/procrastinate.ts";
+import type { Scenario } from "../scenario.ts";
+
+const MEASURE = "slowest fetch";
+const IDLE_MS = 3_000;
+
+export const arrivalScenario: Scenario = {
+  name: "arrival",
+  title: "A worker idles on an empty table that no one analysed, then many jobs arrive in one batch",
+  referenceOf: () => undefined,
+  targets: drivers.map((driver) => ({ measure: MEASURE, contender: procrastinateKept(driver), atMost: 20 })),
+  run: (bench) =>
+    bench.interleave(async ({ contender, database, start }) => {
+      await database.trackStatements();
+      const worker = await start();
+      const caller = await start();
+      await worker.call("startWorker");
+      await sleep(IDLE_MS);
+      await caller.call("batchRate", { jobs: bench.options.arrivalJobs });
+      await caller.call("finished");
+      const { slowestClaimMs } = await database.statementTotals();
+      return [{ measure: MEASURE, contender: contender.name, unit: "ms", rounds: [slowestClaimMs] }];
+    }),
+};

@@ -1,0 +1,38 @@
+import { drivers } from "../contenders/business.ts";
+import { procrastinateKept } from "../contenders/procrastinate.ts";
+import type { Scenario } from "../scenario.ts";
+import { median } from "../statistics.ts";
+
+const PEAK = "peak";
+const GROWTH = "last third against first";
+const EVERY_MS = 100;
+
+export const memoryScenario: Scenario = {
+  name: "memory",
+  title: "Memory of a worker process while it drains",
+  referenceOf: () => undefined,
+  targets: drivers.flatMap((driver) => {
+    const contender = procrastinateKept(driver);
+    return [
+      { measure: PEAK, contender, atMost: 150 },
+      { measure: GROWTH, contender, atMost: 15 },
+    ];
+  }),
+  run: (bench) =>
+    bench.interleave(async ({ contender, database, start }) => {
+      const jobs = bench.options.memoryJobs;
+      const caller = await start();
+      await caller.call("fill", { jobs });
+      await caller.stop();
+      await database.settle();
+      const worker = await start();
+      await worker.call("startWorker", { onlyCount: true });
+      const samples = await worker.call("sampleMemory", { jobs, everyMs: EVERY_MS });
+      const third = Math.ceil(samples.length / 3);
+      const growth = median(samples.slice(-third)) - median(samples.slice(0, third));
+      return [
+        { measure: PEAK, contender: contender.name, unit: "MB", rounds: [Math.max(...samples)] },
+        { measure: GROWTH, contender: contender.name, unit: "MB", rounds: [growth] },
+      ];
+    }, 1),
+};
