@@ -1,20 +1,9 @@
-import { PrismaPg } from "@prisma/adapter-pg";
 import type { SQL } from "drizzle-orm";
-import { drizzle as drizzleNodePostgres } from "drizzle-orm/node-postgres";
-import { bigint, pgTable, text, timestamp } from "drizzle-orm/pg-core";
-import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js";
 import pg from "pg";
-import postgres from "postgres";
 import type { Payload } from "../contender.ts";
-import { type Prisma, PrismaClient } from "../prisma/generated/client.ts";
+import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
 
-/** The app's own table, for business transactions. */
-const orders = pgTable("orders", {
-  id: bigint({ mode: "bigint" }).primaryKey().generatedAlwaysAsIdentity(),
-  customer: text().notNull(),
-  createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
-});
-
+/** The app's own table, for business transactions; `apps/drizzle-orders.ts` and the Prisma schema describe it. */
 const CREATE_ORDERS = `create table orders (
   id bigint generated always as identity primary key, customer text not null, created_at timestamptz not null default now())`;
 
@@ -54,69 +43,17 @@ interface BusinessActions {
 /** What a worker of 24 handlers asks for; about what graphile-worker tuned has (25). */
 export const POOL_SIZE = 28;
 
-export function openBusinessApp(driver: Driver, url: string): Promise<BusinessApp> {
+export async function openBusinessApp(driver: Driver, url: string): Promise<BusinessApp> {
   switch (driver) {
     case "node-postgres":
-      return openNodePostgres(url);
+      return (await import("../apps/node-postgres.ts")).openNodePostgres(url);
     case "postgres.js":
-      return openPostgresJs(url);
+      return (await import("../apps/postgres-js.ts")).openPostgresJs(url);
     case "prisma":
-      return openPrisma(url);
+      return (await import("../apps/prisma.ts")).openPrisma(url);
     default:
       return driver satisfies never;
   }
-}
-
-async function openNodePostgres(url: string): Promise<BusinessApp> {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
-  const db = drizzleNodePostgres({ client: pool });
-  await pool.query("select 1");
-  return {
-    orm: "drizzle",
-    db,
-    order: (payload, andAlso) =>
-      db.transaction(async (tx) => {
-        await tx.insert(orders).values({ customer: payload.text }).returning();
-        await andAlso?.({ orm: "drizzle", tx });
-      }),
-    close: () => pool.end(),
-  };
-}
-
-async function openPostgresJs(url: string): Promise<BusinessApp> {
-  const client = postgres(url, { max: POOL_SIZE, onnotice: () => undefined });
-  const db = drizzlePostgresJs({ client });
-  await client`select 1`;
-  return {
-    orm: "drizzle",
-    db,
-    order: (payload, andAlso) =>
-      db.transaction(async (tx) => {
-        await tx.insert(orders).values({ customer: payload.text }).returning();
-        await andAlso?.({ orm: "drizzle", tx });
-      }),
-    close: () => client.end({ timeout: 2 }),
-  };
-}
-
-async function openPrisma(url: string): Promise<BusinessApp> {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-  await pool.query("select 1");
-  return {
-    orm: "prisma",
-    prisma,
-    pool,
-    order: (payload, andAlso) =>
-      prisma.$transaction(async (tx) => {
-        await tx.order.create({ data: { customer: payload.text } });
-        await andAlso?.({ orm: "prisma", tx });
-      }),
-    close: async () => {
-      await prisma.$disconnect();
-      await pool.end();
-    },
-  };
 }
 
 export async function runSql(url: string, statements: string): Promise<void> {

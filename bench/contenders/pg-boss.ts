@@ -1,5 +1,4 @@
-import { sql } from "drizzle-orm";
-import { fromDrizzle, fromPrisma, PgBoss, type WorkOptions } from "pg-boss";
+import type { fromDrizzle as FromDrizzle, PgBoss, WorkOptions } from "pg-boss";
 import type { Contender, Payload, Session } from "../contender.ts";
 import { type BusinessTx, createOrders, type Driver, drivers, openBusinessApp } from "./business.ts";
 
@@ -58,6 +57,7 @@ function tablesOf({ notify }: Settings): string {
 
 /** Without its upkeep, so that nothing runs beside what is measured. */
 async function open(url: string, notify: boolean): Promise<PgBoss> {
+  const { PgBoss } = await import("pg-boss");
   const boss = new PgBoss({
     connectionString: url,
     max: 25,
@@ -104,6 +104,12 @@ async function connect({ work, notify }: Settings, url: string): Promise<Session
 async function connectTransactions(driver: Driver, url: string): Promise<Session> {
   const boss = await open(url, false);
   const app = await openBusinessApp(driver, url);
+  const { fromDrizzle, fromPrisma } = await import("pg-boss");
+  const { sql } = await import("drizzle-orm");
+  const adapterOf = (business: BusinessTx): ReturnType<typeof FromDrizzle> =>
+    business.orm === "drizzle"
+      ? fromDrizzle({ execute: async (query) => (await business.tx.execute(query as never)) as never }, sql)
+      : fromPrisma(business.tx);
   return {
     transact: (payload) => app.order(payload, (tx) => boss.send(QUEUE, payload, { db: adapterOf(tx) })),
     close: async () => {
@@ -111,10 +117,4 @@ async function connectTransactions(driver: Driver, url: string): Promise<Session
       await boss.stop({ graceful: false });
     },
   };
-}
-
-function adapterOf(business: BusinessTx): ReturnType<typeof fromDrizzle> {
-  return business.orm === "drizzle"
-    ? fromDrizzle({ execute: async (query) => (await business.tx.execute(query as never)) as never }, sql)
-    : fromPrisma(business.tx);
 }

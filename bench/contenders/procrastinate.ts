@@ -1,8 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Connector, createApp, type DeferOptions, defineTask, type WorkerOptions } from "procrastinate";
-import { drizzleConnector } from "procrastinate/drizzle";
-import { prismaConnector } from "procrastinate/prisma";
 import type { Contender, EnqueueOptions, Handler, Payload, Session, WorkName } from "../contender.ts";
 import { type BareDriver, bareDrivers, openBareConnector } from "./bare-connector.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
@@ -81,8 +79,8 @@ async function connect(driver: Driver, settings: WorkerOptions, url: string): Pr
   const business = await openBusinessApp(driver, url);
   const connector =
     business.orm === "drizzle"
-      ? drizzleConnector(business.db)
-      : prismaConnector(business.prisma, { listen: business.pool });
+      ? (await import("procrastinate/drizzle")).drizzleConnector(business.db)
+      : (await import("procrastinate/prisma")).prismaConnector(business.prisma, { listen: business.pool });
   // Each transaction goes back to the connector whose app began it.
   const queue = openQueue(connector as Connector<object>, settings);
   return {

@@ -3,6 +3,7 @@ import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Scenario } from "../scenario.ts";
 import { median } from "../statistics.ts";
 
+const LOADED = "before its start";
 const PEAK = "peak";
 const GROWTH = "last third against first";
 const EVERY_MS = 100;
@@ -26,11 +27,13 @@ export const memoryScenario: Scenario = {
       await caller.stop();
       await database.settle();
       const worker = await start();
+      const loaded = await worker.call("memory");
       await worker.call("startWorker", { onlyCount: true });
       const samples = await worker.call("sampleMemory", { jobs, everyMs: EVERY_MS });
       const third = Math.ceil(samples.length / 3);
       const growth = median(samples.slice(-third)) - median(samples.slice(0, third));
       return [
+        { measure: LOADED, contender: contender.name, unit: "MB", rounds: [loaded] },
         { measure: PEAK, contender: contender.name, unit: "MB", rounds: [Math.max(...samples)] },
         { measure: GROWTH, contender: contender.name, unit: "MB", rounds: [growth] },
       ];
