@@ -92,7 +92,7 @@ async function connect(driver: Driver, settings: WorkerOptions, url: string): Pr
 
 async function connectBare(driver: BareDriver, url: string): Promise<Session> {
   const { connector, close } = await openBareConnector(driver, url);
-  return { ...openQueue(connector, KEEPING).session, close };
+  return { ...openQueue(connector, { ...KEEPING, listen: false }).session, close };
 }
 
 interface Queue {

@@ -1,4 +1,14 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -239,10 +249,26 @@ describe("schema add for Drizzle", () => {
     [["--path", "queue.sql"], /is no file of TypeScript or JavaScript/],
     [["--path", "queue.ts", "--ignore"], /--ignore: true is for Prisma/],
     [["--path", "queue.ts", "--schema", ""], /schema: "" is not a name/],
+    [["--path", "queue.ts", "--schema", "a'b"], /--schema: "a'b" has a character that cannot stand in a schema file/],
+    [["--path", "queue.ts", "--prefix", "a}b"], /--prefix: "a}b" has a character that cannot stand/],
   ])("refuses %j", async (args, message) => {
     const { code, output } = await schema(["add", "--orm", "drizzle", ...args]);
     expect({ code, output }).toMatchObject({ code: 2, output: expect.stringMatching(message) });
     expect(files()).toEqual(["package.json"]);
+  });
+});
+
+test("schema add refuses a path that cannot be written, by its name", async () => {
+  folder.write("src/queue.ts/x.txt", "");
+  const add = (path: string) => schema(["add", "--orm", "drizzle", "--path", path]);
+  expect(await add("src/queue.ts")).toEqual({
+    code: 2,
+    output: "procrastinate: src/queue.ts is not a file. Give another path: --path.\n",
+  });
+  symlinkSync("nowhere.ts", join(folder.path, "link.ts"));
+  expect(await add("link.ts")).toMatchObject({
+    code: 2,
+    output: expect.stringMatching(/^procrastinate: link\.ts cannot be written: EEXIST/),
   });
 });
 
@@ -303,6 +329,52 @@ describe("schema sync", () => {
       output: expect.stringMatching(/in several files: src\/db\/queue\.ts, src\/queue\.ts\./),
     });
     expect((await schema(["sync", "--path", "src/queue.ts"])).code).toBe(0);
+  });
+
+  test("writes through a link, with the mode of the file", async () => {
+    folder.write("real/queue.ts", "");
+    chmodSync(join(folder.path, "real/queue.ts"), 0o640);
+    mkdirSync(join(folder.path, "src"));
+    symlinkSync("../real/queue.ts", join(folder.path, "src/queue.ts"));
+    expect((await schema(["add", "--orm", "drizzle", "--path", "src/queue.ts"])).code).toBe(0);
+    const written = read("real/queue.ts");
+    folder.write("real/queue.ts", written.replace("schema version 1", "schema version 0"));
+    expect((await schema(["sync", "--path", "src/queue.ts"])).code).toBe(0);
+    expect(read("real/queue.ts")).toBe(written);
+    expect(lstatSync(join(folder.path, "src/queue.ts")).isSymbolicLink()).toBe(true);
+    expect(statSync(join(folder.path, "real/queue.ts")).mode & 0o777).toBe(0o640);
+    expect(files()).toEqual(["package.json", "real/queue.ts", "src/queue.ts"]);
+  });
+
+  test("takes a byte order mark for nothing", async () => {
+    writePrisma();
+    folder.write(FILE, `\uFEFF${SHIPPED()}`);
+    expect(await schema(["sync"])).toMatchObject({ code: 0, output: expect.stringMatching(/is as it should be/) });
+  });
+
+  test("never overwrites what is not the queue's, or what it could not keep", async () => {
+    const sync = (path: string) => schema(["sync", "--force", "--path", path]);
+    for (const [file, text] of [
+      ["src/users.ts", "export const users = 1;\n"],
+      ["db/users.prisma", "model User {\n  id Int @id\n}\n"],
+    ] as const) {
+      folder.write(file, text);
+      expect(await sync(file)).toEqual({
+        code: 2,
+        output: `procrastinate: --path ${file} has nothing of the queue. Give the file that schema add wrote.\n`,
+      });
+      expect(read(file)).toBe(text);
+    }
+    await schema(["add", "--orm", "drizzle", "--path", "src/queue.ts", "--prefix", "pq_"]);
+    const unreadable = read("src/queue.ts").replace('"pq_"', "PREFIX");
+    folder.write("src/queue.ts", unreadable);
+    expect(await sync("src/queue.ts")).toMatchObject({
+      code: 2,
+      output: expect.stringMatching(
+        /\(\{ prefix: PREFIX \}\): cannot be read\. Give schema and prefix as plain strings/,
+      ),
+    });
+    expect(read("src/queue.ts")).toBe(unreadable);
   });
 
   test("says that there is no file", async () => {
@@ -508,12 +580,28 @@ Run:
       code: 3,
       output: expect.stringMatching(/of schema version 0[\s\S]*Run:\n {2}npx procrastinate schema sync\n$/),
     });
-    folder.write(file, SHIPPED());
+    folder.write(file, "");
+    expect(await alone()).toMatchObject({
+      code: 3,
+      output: expect.stringMatching(
+        /Schema file: missing[\s\S]*Run:\n {2}npx procrastinate schema add --orm prisma\n$/,
+      ),
+    });
+    expect((await schema(["add", "--orm", "prisma"])).code).toBe(0);
+    expect(read(file)).toBe(SHIPPED());
     folder.write("db/models/schema.prisma", GENERATOR.replace("partialIndexes", "views") + DATASOURCE);
     expect(await alone()).toMatchObject({
       code: 3,
       output: expect.stringMatching(/lacks the preview feature partialIndexes/),
     });
     expect(existsSync(join(folder.path, file))).toBe(true);
+  });
+
+  test("names a package.json that is none", async () => {
+    folder.write("package.json", "{bad");
+    expect(await schema(["check", "--no-database"])).toMatchObject({
+      code: 2,
+      output: expect.stringMatching(/package\.json could not be read\. Mend it/),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { InvalidOptionError, SchemaFileError } from "../../errors.ts";
@@ -11,8 +11,9 @@ import { drizzleSteps, prismaSteps } from "./next-steps.ts";
 import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
 import { modelNames, PRISMA_FILE } from "./prisma-file.ts";
 import { checkPostgresSchema, readPrismaFolder } from "./prisma-folder.ts";
-import { judgeFile, type SchemaFileKind, type Variant } from "./schema-file.ts";
+import type { SchemaFileKind, Variant } from "./schema-file.ts";
 import { addTableOptions, checkWritable, tableOptionsOf } from "./table-options.ts";
+import { replaceFile, writeNewFile } from "./write-file.ts";
 
 /** Where a file goes, and what it says. */
 interface Plan {
@@ -110,19 +111,26 @@ function requireFolder(folder: string, path: string | undefined): void {
 
 function writeNew({ kind, path, variant, steps }: Plan, shown: string, { print }: CommandContext): void {
   const text = kind.write(variant);
-  if (existsSync(path)) {
-    const there = readFileSync(path, "utf8");
-    if (there !== text || judgeFile(kind, there).state !== "current") {
+  const there = textAt(path, shown);
+  if (there === text) {
+    print(`${shown} is there already, as it should be (schema version ${SCHEMA_VERSION}).`);
+  } else {
+    if (there === undefined) writeNewFile(path, shown, text);
+    // Emptied, by a merge or by hand: nothing is lost, and no other command would mend it.
+    else if (there.trim() === "") replaceFile(path, shown, text);
+    else {
       throw new SchemaFileError(
         `${shown} is there already, and differs from what would be written. Bring it up to date: npx procrastinate schema sync; ` +
           "or give another file: --path.",
       );
     }
-    print(`${shown} is there already, as it should be (schema version ${SCHEMA_VERSION}).`);
-  } else {
-    // Not over a file that somebody else wrote meanwhile.
-    writeFileSync(path, text, { flag: "wx" });
     print(`Wrote ${shown} (schema version ${SCHEMA_VERSION}).`);
   }
   for (const line of ["", "Next:", ...steps]) print(line);
+}
+
+function textAt(path: string, shown: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  if (!statSync(path).isFile()) throw new SchemaFileError(`${shown} is not a file. Give another path: --path.`);
+  return readFileSync(path, "utf8");
 }

@@ -4,7 +4,8 @@ import type { TablesReport } from "../../index.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
 import type { CommandContext } from "../command-context.ts";
 import { addFlag, addOption, flagOf } from "../options.ts";
-import { type FoundFile, findFiles } from "./find-file.ts";
+import { type FoundFile, findFiles, hasTablesOfPackage } from "./find-file.ts";
+import { findPrismaFolder } from "./prisma-config.ts";
 import { readPrismaFolder } from "./prisma-folder.ts";
 import { judgeFile } from "./schema-file.ts";
 
@@ -26,7 +27,8 @@ export function addCheckCommand(schema: Command, context: CommandContext): void 
     const app = withDatabase ? await context.loadApp() : undefined;
     const files = await findFiles(context.folder, path);
     const report = await app?.checkTables();
-    const results = [checkFiles(files, report), ...(report === undefined ? [] : [checkDatabase(report)])];
+    const isOfPrisma = report ? report.connector === "prisma" : await isPrismaApp(context.folder);
+    const results = [checkFiles(files, isOfPrisma), ...(report === undefined ? [] : [checkDatabase(report)])];
     context.print(`Package: schema version ${SCHEMA_VERSION}`);
     for (const line of results.flatMap(({ lines }) => lines)) context.print(line);
     if (!withDatabase) context.print("Database: not looked at");
@@ -42,7 +44,12 @@ export function addCheckCommand(schema: Command, context: CommandContext): void 
   });
 }
 
-function checkFiles(files: readonly FoundFile[], report: TablesReport | undefined): Result {
+/** Where the database is not asked: an app with a Prisma schema, and no tables of Drizzle instead. */
+async function isPrismaApp(appFolder: string): Promise<boolean> {
+  return (await findPrismaFolder(appFolder)) !== undefined && !hasTablesOfPackage(appFolder);
+}
+
+function checkFiles(files: readonly FoundFile[], isOfPrisma: boolean): Result {
   if (files.length > 0) {
     const results = files.map(checkFile);
     const several = "Schema file: more than one; leave one of them, or say which: --path";
@@ -52,7 +59,7 @@ function checkFiles(files: readonly FoundFile[], report: TablesReport | undefine
       commands: results.flatMap(({ commands }) => commands),
     };
   }
-  if (report?.connector === "prisma") {
+  if (isOfPrisma) {
     const lines = ["Schema file: missing: the Prisma schema does not declare the queue's models"];
     return { lines, isOk: false, commands: ["npx procrastinate schema add --orm prisma"] };
   }

@@ -1,5 +1,6 @@
+import { SchemaFileError } from "../../errors.ts";
 import type { TableOptions } from "../../sql/statement.ts";
-import { isStamp, type SchemaFileKind, stampOf, type Variant } from "./schema-file.ts";
+import { isStamp, readStampedVersion, type SchemaFileKind, stampOf, type Variant } from "./schema-file.ts";
 
 /** The queue's tables for drizzle-kit, which makes what the app's schema exports. */
 export const DRIZZLE_FILE: SchemaFileKind = { orm: "drizzle", write, readVariant, essence };
@@ -40,14 +41,32 @@ function customTables(tables: TableOptions): string[] {
   ];
 }
 
+/** One option of createProcrastinateTables, as a plain string. */
+const OPTION = /\b(schema|prefix):\s*["']([^"'\\]*)["']/g;
+
+/** @throws SchemaFileError when an option is something else: what cannot be read could not be kept. */
 function readVariant(text: string): Variant {
-  const [, options = ""] = /createProcrastinateTables\(\s*\{([^}]*)\}/.exec(text) ?? [];
-  const read = (name: string): string | undefined =>
-    new RegExp(`\\b${name}:\\s*["']([^"'\\\\]*)["']`).exec(options)?.[1];
-  const schema = read("schema");
-  const prefix = read("prefix");
-  const tables = { ...(schema === undefined ? {} : { schema }), ...(prefix === undefined ? {} : { prefix }) };
+  const [, given] = /createProcrastinateTables\(([^)]*)\)/.exec(text) ?? [];
+  const options = given ?? "";
+  const rest = options.replace(OPTION, "").replace(/[\s,{}]/g, "");
+  if (rest !== "") {
+    throw new SchemaFileError(
+      `createProcrastinateTables(${options.trim()}): cannot be read. Give schema and prefix as plain strings: ` +
+        'createProcrastinateTables({ schema: "queue", prefix: "jobs_" }).',
+    );
+  }
+  const tables = Object.fromEntries([...options.matchAll(OPTION)].map(([, name, value]) => [name, value]));
   return { tables, hidden: [], relations: new Map() };
+}
+
+/** Whether a text has the queue's tables for Drizzle, whoever wrote it. */
+export function hasQueueTables(text: string): boolean {
+  return readStampedVersion(text) !== undefined || text.includes("createProcrastinateTables") || exportsTables(text);
+}
+
+/** Whether a text exports the package's own tables. */
+export function exportsTables(text: string): boolean {
+  return text.includes("procrastinate/drizzle/schema");
 }
 
 /** One entry per statement; quotes, commas and line breaks are the formatter's. */

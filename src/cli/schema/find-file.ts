@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { SchemaFileError } from "../../errors.ts";
-import { DRIZZLE_FILE } from "./drizzle-file.ts";
+import { DRIZZLE_FILE, exportsTables, hasQueueTables } from "./drizzle-file.ts";
 import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
-import { PRISMA_FILE } from "./prisma-file.ts";
+import { hasQueueModels, PRISMA_FILE } from "./prisma-file.ts";
 import { readPrismaFolder } from "./prisma-folder.ts";
 import { readStampedVersion, type SchemaFileKind } from "./schema-file.ts";
 
@@ -30,7 +30,8 @@ export async function findFiles(appFolder: string, path: string | undefined): Pr
     path: file,
     folder,
     shown: relative(appFolder, file),
-    text: readFileSync(file, "utf8"),
+    // Some editors of Windows begin a file with a byte order mark.
+    text: readFileSync(file, "utf8").replace(/^\uFEFF/, ""),
   });
   const inFolder = (folder: string): FoundFile[] =>
     readPrismaFolder(folder).queueFiles.map((file) => found(PRISMA_FILE, file, folder));
@@ -39,8 +40,13 @@ export async function findFiles(appFolder: string, path: string | undefined): Pr
     if (!existsSync(given))
       throw new SchemaFileError(`--path ${path} does not exist. Give the file that schema add wrote.`);
     if (statSync(given).isDirectory()) return inFolder(given);
-    if (!given.endsWith(".prisma")) return [found(DRIZZLE_FILE, given)];
-    return [found(PRISMA_FILE, given, await findFolderOf(appFolder, given))];
+    const isPrisma = given.endsWith(".prisma");
+    const file = isPrisma
+      ? found(PRISMA_FILE, given, await findFolderOf(appFolder, given))
+      : found(DRIZZLE_FILE, given);
+    // Or an option would have any file of the app overwritten.
+    if (isPrisma ? hasQueueModels(file.text) : hasQueueTables(file.text)) return [file];
+    throw new SchemaFileError(`--path ${path} has nothing of the queue. Give the file that schema add wrote.`);
   }
   const folder = await findPrismaFolder(appFolder);
   const drizzle = sourcesIn(appFolder).filter((file) => isDrizzleFile(readFileSync(file, "utf8")));
@@ -68,11 +74,25 @@ function isDrizzleFile(text: string): boolean {
   return readStampedVersion(text) !== undefined && text.includes("procrastinate/drizzle");
 }
 
-/** The sources of an app, without what is installed, built or hidden. */
+/** Whether a source of the app exports the package's own tables for Drizzle, and needs no file of them. */
+export function hasTablesOfPackage(appFolder: string): boolean {
+  return sourcesIn(appFolder).some((file) => exportsTables(readFileSync(file, "utf8")));
+}
+
+/** The sources of an app, without what is installed, built, hidden, or not for this user to read. */
 function sourcesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  return entriesOf(folder).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return /^\.|^(node_modules|dist|build|coverage)$/.test(entry.name) ? [] : sourcesIn(path);
     return entry.isFile() && /(?<!\.d)\.[cm]?[jt]s$/.test(entry.name) ? [path] : [];
   });
+}
+
+/** A folder like the data of a Postgres beside the sources may be closed to this user. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }

@@ -58,10 +58,18 @@ async function readConfig(appFolder: string): Promise<Said | undefined> {
 function readPackageJson(appFolder: string): Said | undefined {
   const file = join(appFolder, "package.json");
   if (!existsSync(file)) return undefined;
-  const { prisma } = JSON.parse(readFileSync(file, "utf8")) as { prisma?: { schema?: unknown } };
+  const { prisma } = parsePackageJson(file);
   return typeof prisma?.schema === "string"
     ? { path: resolve(appFolder, prisma.schema), where: "prisma.schema in package.json" }
     : undefined;
+}
+
+function parsePackageJson(file: string): { readonly prisma?: { readonly schema?: unknown } } {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as ReturnType<typeof parsePackageJson>;
+  } catch (cause) {
+    throw new SchemaFileError(`package.json could not be read. Mend it, or ${GIVE_PATH}.`, { cause });
+  }
 }
 
 function checkFolder(appFolder: string, path: string, where: string): string {

@@ -1,4 +1,3 @@
-import { renameSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { SchemaFileError } from "../../errors.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
@@ -6,6 +5,7 @@ import type { CommandContext } from "../command-context.ts";
 import { addFlag, addOption, flagOf } from "../options.ts";
 import { type FoundFile, findFile } from "./find-file.ts";
 import { judgeFile } from "./schema-file.ts";
+import { replaceFile } from "./write-file.ts";
 
 /** `procrastinate schema sync`: upgrades the file that `schema add` wrote. */
 export function addSyncCommand(schema: Command, context: CommandContext): void {
@@ -40,7 +40,7 @@ function sync({ kind, path, shown, text }: FoundFile, isForced: boolean, { print
     default:
       found satisfies never;
   }
-  replaceFile(path, found.text);
+  replaceFile(path, shown, found.text);
   print(`Wrote ${shown} (schema version ${SCHEMA_VERSION}).`);
   const generate =
     kind.orm === "prisma"
@@ -56,16 +56,9 @@ function refusal(shown: string, differences: readonly string[]): string {
   const more =
     differences.length > MAX_DIFFERENCES ? [`  … and ${differences.length - MAX_DIFFERENCES} lines more`] : [];
   return [
-    `${shown} was edited by hand in what the queue relies on, and is left as it is. Lines of the file (-) and of this package (+):`,
+    `${shown} was edited by hand beyond what schema sync can keep, and is left as it is. Lines of the file (-) and of this package (+):`,
     ...differences.slice(0, MAX_DIFFERENCES).map((line) => `  ${line}`),
     ...more,
     "Take your changes back, or overwrite them: npx procrastinate schema sync --force.",
   ].join("\n");
-}
-
-/** In one step: a process that is killed leaves the old file or the new one. */
-function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
 }

@@ -17,10 +17,13 @@ export function tableOptionsOf(command: Command): TableOptions {
   return options;
 }
 
-/** @throws InvalidOptionError when a name cannot stand between quotes in a file of an ORM's schema. */
+/** What can stand between quotes in a file of an ORM's schema, and is found again by `schema sync`. */
+const WRITABLE = /^[\p{L}\p{M}\p{N}_ .-]+$/u;
+
+/** @throws InvalidOptionError when a name cannot. */
 export function checkWritable({ schema, prefix }: TableOptions): void {
   for (const [option, name] of Object.entries({ schema, prefix })) {
-    if (name !== undefined && !/^[^"\\\p{C}$`]+$/u.test(name)) {
+    if (name !== undefined && !WRITABLE.test(name)) {
       throw new InvalidOptionError(
         `--${option}`,
         name,
