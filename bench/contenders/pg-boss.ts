@@ -21,7 +21,7 @@ export const PG_BOSS_TUNED = "pg-boss tuned";
 export const PG_BOSS_DEFAULT = "pg-boss default";
 
 export const pgBoss: readonly Contender[] = [
-  contender(PG_BOSS_TUNED, TUNED, { works: ["drain", "latency", "schedule", "defer", "idle", "footprint"] }),
+  contender(PG_BOSS_TUNED, TUNED, { works: ["drain", "latency", "defer", "idle", "footprint"] }),
   // One job every two seconds.
   contender(PG_BOSS_DEFAULT, DEFAULT, { works: ["drain"], share: 0.0001 }),
   ...drivers.map(

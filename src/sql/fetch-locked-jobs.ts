@@ -31,36 +31,51 @@ function heads(t: TableNames): string {
   where not exists (select 1 from ${t.jobs} r where r.running_lock = l.lock)`;
 }
 
-/** Followers that a claimed head takes with it, in order; `ok` until the first that is not due or in another queue. */
+/**
+ * Followers that a head takes with it, in order; `ok` until the first that is not due or in another queue.
+ *
+ * All heads share what the claim has room for beyond them, so that there is none when many locks wait. The first heads
+ * then take $7 followers of their own priority in place of other heads: a lane of eight costs little more than one job.
+ */
 function followers(t: TableNames): string {
   return `
-  select f.tid, f.id, f.lock, f.place, f.ok
-  from (select r.id, r.lock from run r where r.lock is not null and $6::int > 0) r
+  select r.head, f.tid, f.id, f.lock, f.place, f.ok and (f.place <= r.share or f.priority = r.priority) as ok
+  from (
+    select r.*, greatest(share, case when r.place <= $3::int / ($7::int + 1) then $7::int end) as most from (
+      select c.head, c.id, c.lock, c.priority, row_number() over (order by c.head) as place,
+             greatest(0, $3::int / count(*) over () - 1) as share
+      from could c where c.lock is not null
+    ) r
+  ) r
   cross join lateral (
-    select o.tid, o.id, o.lock, row_number() over w as place,
+    select o.tid, o.id, o.lock, o.priority, row_number() over w as place,
            bool_and(o.due and o.queue_name = any($1::text::text[])) over w
-             and sum(o.size) over w <= ${MAX_BYTES} / (select greatest(1, count(*)) from run where lock is not null) as ok
+             and sum(o.size) over w <= ${MAX_BYTES} / (select greatest(1, count(*)) from could where lock is not null) as ok
     from (select * from (
         select j.ctid as tid, j.id, j.lock, j.priority, j.queue_name, j.scheduled_at is null or j.scheduled_at <= now() as due,
                ${SIZE}
         from ${t.jobs} j
         where j.lock = r.lock and j.finished_at is null and coalesce(j.status = 'todo', false) and j.id <> r.id
         order by j.priority desc, j.id
-        limit (select least($6::int, greatest(0, $3::int / (select greatest(1, count(*)) from run where lock is not null) - 1)))
+        limit (select least($6::int, r.most))
       ) o2 limit 1000) o
     window w as (order by o.priority desc, o.id)
-  ) f`;
+  ) f
+  where $6::int > 0 and r.most > 0`;
 }
 
 /**
- * $1 queues, $2 rows per queue, $3 claim at most, $4 worker, $5 rows to look at, $6 followers per head.
+ * $1 queues, $2 rows per queue, $3 claim at most, $4 worker, $5 rows to look at, $6 followers per head at most, $7 those
+ * that the first heads take however many heads there are.
  *
  * Gives each candidate a verdict: run; `later`, not due; `wait`, its lock is busy or another job is the lock's head.
  * Claims the first kind and sets the others aside, out of the fetch index: what cannot run now must not be looked at
  * again and again. A job that is not due comes back at its time, one that waits when its lock is released (promote).
+ * What waits for a head that could run, but for which there was no room, stays: the next claims begin with that head.
  *
  * - Claim and set-aside are two updates of disjoint rows by ctid: no join whose plan could flip.
  * - `tid in (…)` inside an expression is hashed; as a bare condition it becomes a quadratic semi-join.
+ * - A head and its followers are peers in the window that counts the jobs: a lane is claimed as a whole, or not.
  * - The members of a lane run one after the other; the last one holds `running_lock`, so that they can finish in any
  *   batches and the last releases the lock.
  */
@@ -74,33 +89,45 @@ with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$
          case when c.lock is not null and not (c.tid in (select h.head from heads h)) then 'wait'
               when c.scheduled_at > now() then 'later' else 'run' end as verdict
   from cand c
-), run as materialized (
-  select tid, id, lock from (
-    select v.*, sum(v.size) over (order by v.priority desc, v.id) - v.size as before from verdicts v where v.verdict = 'run'
-  ) v where v.before < ${MAX_BYTES} order by v.priority desc, v.id limit (select $3::int)
+), could as materialized (
+  select v.head, v.tid, v.id, v.lock, v.priority from (
+    select v.*, row_number() over w as head, sum(v.size) over w - v.size as before
+    from verdicts v where v.verdict = 'run' window w as (order by v.priority desc, v.id)
+  ) v where v.before < ${MAX_BYTES} order by v.head limit (select $3::int)
 ), behind as materialized (${followers(t)}
 ), got as materialized (
   select o.ctid as tid from ${t.jobs} o where o.ctid = any(array(select tid from behind where ok)) and o.status = 'todo'
   for no key update skip locked
-), lane as materialized (
-  select x.tid, x.id, x.lock, x.place from (
-    select b.tid, b.id, b.lock, b.place,
+), lanes as materialized (
+  select x.* from (
+    select b.head, b.tid, b.id, b.lock, b.place,
            bool_and(b.ok and b.tid in (select g.tid from got g)) over (partition by b.lock order by b.place) as gapless
     from behind b
   ) x where x.gapless
+), run as materialized (
+  select x.* from (
+    select m.*, count(*) over (order by m.head) as jobs from (
+      select c.head, c.tid, c.id, c.lock, 0 as place from could c
+      union all select l.head, l.tid, l.id, l.lock, l.place from lanes l
+    ) m
+  ) x where x.jobs <= $3::int
 ), owner as materialized (
-  select distinct on (a.lock) a.id from (
-    select id, lock, 0 as place from run where lock is not null union all select id, lock, place from lane
-  ) a order by a.lock, a.place desc
+  select distinct on (r.lock) r.id from run r where r.lock is not null order by r.lock, r.place desc
 ), claimed as (
   update ${t.jobs} j set ${CLAIM}, worker_id = $4::text::bigint,
          running_lock = case when j.lock is not null and j.id in (select o.id from owner o) then j.lock end
-  where j.ctid = any(array(select tid from run union all select tid from lane))
+  where j.ctid = any(array(select r.tid from run r))
   returning ${CLAIMED_JOB}
 ), aside as (
   update ${t.jobs} j set ready = false,
          wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
-  where j.ctid = any(array(select tid from verdicts where verdict <> 'run' except all select tid from lane))
+  where j.ctid = any(array(
+    select v.tid from verdicts v
+    where v.verdict <> 'run' and not coalesce(v.lock in (
+      select c.lock from could c where c.lock is not null and c.head > (select max(r.head) from run r)
+    ), false)
+    except all select r.tid from run r where r.place > 0
+  ))
   returning j.lock, j.wake_at
 )
 select ${claimedJobs("$1::text::text[]")} as jobs,
@@ -121,8 +148,10 @@ interface Row {
 export interface LockedFetchRequest extends FetchRequest {
   /** Rows to look at: more than `limit` finds runnable jobs behind many that are not. */
   readonly window: number;
-  /** How many followers the head of a lock takes along. */
+  /** How many followers the head of a lock takes along at most. */
   readonly followers: number;
+  /** How many of them the first heads take in place of other heads, however many these are. */
+  readonly ownFollowers: number;
 }
 
 export interface LockedFetched extends Fetched {
@@ -134,8 +163,9 @@ export interface LockedFetched extends Fetched {
 
 /** Claims the next jobs with regard to locks and schedules. */
 export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest): Promise<LockedFetched> {
-  const { queues, limit, workerId, window, followers } = request;
-  const values = [textArray(queues), perQueue(window, queues.length), limit, String(workerId), window, followers];
+  const { queues, limit, workerId, window, followers, ownFollowers } = request;
+  const names = textArray(queues);
+  const values = [names, perQueue(window, queues.length), limit, String(workerId), window, followers, ownFollowers];
   const row = await run<Row>(sql, values);
   return {
     jobs: parseClaimedJobs(row.jobs, queues[0]),

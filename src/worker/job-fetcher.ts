@@ -9,6 +9,8 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 /** The estimate of the candidates' cost ends here, and so does a look into the index. */
 const MAX_WINDOW = 1000;
 const WINDOW_GROWTH = 4;
+/** Where many locks wait, the first ones take so many jobs with them: of each job's cost most is that of its lane. */
+const OWN_FOLLOWERS = 7;
 /** Fetches without a lock or a future job until the light statement is tried again. */
 const PLAIN_AFTER = 20;
 
@@ -77,9 +79,12 @@ export class JobFetcher {
   }
 
   async #fetchLocked(queues: readonly string[], limit: number): Promise<FetchedJobs> {
-    const { sql, identity } = this.#runtime;
+    const { sql, identity, options } = this.#runtime;
     const window = Math.min(Math.max(limit, this.#window), MAX_WINDOW);
-    const request = { workerId: identity.id, queues, limit, window, followers: this.#gauge.followers };
+    const followers = this.#gauge.followers;
+    // All slots find a lane, and another one after it.
+    const ownFollowers = Math.max(0, Math.min(OWN_FOLLOWERS, Math.floor(limit / (2 * options.concurrency)) - 1));
+    const request = { workerId: identity.id, queues, limit, window, followers, ownFollowers };
     const { jobs, textLength, seen, aside, waitingLocks, nextWakeMs } = await fetchLockedJobs(sql, request);
     // The release of these locks may have crossed the statement, and would then have found nobody waiting.
     this.#completer.promote(waitingLocks);

@@ -91,7 +91,9 @@ test("a claimed job is what its row says, whichever statement claims it, beside 
         // Of jobs that share a lock only some would be claimed.
         const apart = rows.map((job, at) => ({ ...job, lock: job.lock === null ? null : `${job.lock}${at}` }));
         await insert(apart);
-        expect((await fetchLockedJobs(sql, { ...request, window: 10, followers: 5 })).jobs).toEqual(expected(apart));
+        expect((await fetchLockedJobs(sql, { ...request, window: 10, followers: 5, ownFollowers: 0 })).jobs).toEqual(
+          expected(apart),
+        );
 
         const [told] = rows.filter(isLight);
         if (told === undefined) return;

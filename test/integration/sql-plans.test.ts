@@ -131,7 +131,7 @@ const LISTS: Readonly<Record<string, readonly SqlValue[]>> = {
 const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   fetch_job: ["1", "q1", "1"],
   fetch_jobs: [QUEUES, 64, 64, "1"],
-  fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10],
+  fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10, 7],
   finish_jobs: ["{1,2,3}", 1, 3, "1"],
   finish_jobs_of_leases: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
@@ -178,6 +178,24 @@ test("what is written about a batch of jobs costs no more than a look at each, w
     }
   }
   expect(costly).toEqual([]);
+});
+
+test("a large claim of jobs with locks compares no lock with all others", async () => {
+  for (const [locks, analysed] of [
+    [1_000, false],
+    [1_000, true],
+    [BACKLOG, false],
+    [BACKLOG, true],
+  ] as const) {
+    await fill(`'lock ' || n % ${locks}, 'todo', true, null, null, null, 0, null`, analysed);
+    const nodes = [];
+    for (const generic of [false, true]) {
+      nodes.push(
+        ...costlyNodes(await explain("fetch_locked_jobs", [QUEUES, 1000, 1000, "1", 1000, 1000, 7], generic), 20_000),
+      );
+    }
+    expect(nodes).toEqual([]);
+  }
 });
 
 describe.each(Object.entries(LOADS))("before %s", (_load, rows) => {

@@ -74,7 +74,7 @@ test("a lane of a dead worker goes on in order under its lock", async () => {
   );
   const sql = queueSql(queue.connector.pool, tableNames());
   const { id: workerId } = await registerWorker(sql, { name: "dead", queues: undefined });
-  const request = { workerId, queues: ["default"], limit: 20, window: 20, followers: 19 };
+  const request = { workerId, queues: ["default"], limit: 20, window: 20, followers: 19, ownFollowers: 0 };
   const { jobs } = await fetchLockedJobs(sql, request);
   expect(jobs).toHaveLength(20);
   expect((await doing()).filter(({ running }) => running === "l")).toHaveLength(1);
