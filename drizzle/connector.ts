@@ -3,7 +3,8 @@ import { type DriverClient, maxConnectionsOf, recognise } from "../src/driver/dr
 import { explainFailure, isCutOff } from "../src/driver/explain-failure.ts";
 import { listen } from "../src/driver/listen.ts";
 import { surviveLoss } from "../src/driver/survive-loss.ts";
-import { ConnectorError, describe } from "../src/errors.ts";
+import { ConnectorError, describe, InvalidOptionError } from "../src/errors.ts";
+import { checkKnownOptions } from "../src/option-checks.ts";
 import { executor } from "./executor.ts";
 
 /** What the callback of `db.transaction` gets, in any of Drizzle's majors and drivers. */
@@ -21,6 +22,15 @@ export interface DrizzleDatabase {
   readonly $client?: unknown;
 }
 
+export interface DrizzleConnectorOptions {
+  /**
+   * Defer with prepared statements, on node-postgres and postgres.js: half of what a single job costs Postgres is
+   * planning. Not behind a pooler that shares connections between transactions and does not know prepared statements,
+   * such as PgBouncer before 1.21 in its mode `transaction`. A worker's own statements never are prepared. Default: `false`.
+   */
+  readonly prepare?: boolean;
+}
+
 /**
  * Connects the queue to a Drizzle database, on postgres.js, node-postgres or PGlite. Jobs are deferred and worked on
  * through `db`, on its connections.
@@ -32,22 +42,29 @@ export interface DrizzleDatabase {
  * workers before you close the pool.
  *
  * @throws ConnectorError when `db` is not a Drizzle database.
+ * @throws InvalidOptionError when an option does not exist or is not what it should be.
  */
-export function drizzleConnector(db: DrizzleDatabase): Connector<DrizzleTransaction> {
+export function drizzleConnector(
+  db: DrizzleDatabase,
+  options: DrizzleConnectorOptions = {},
+): Connector<DrizzleTransaction> {
   if (typeof db?.execute !== "function" || typeof db.transaction !== "function") {
     throw new ConnectorError(
       `drizzleConnector(db): ${describe(db)} is not a Drizzle database. Pass what drizzle(…) gave.`,
     );
   }
+  checkKnownOptions("drizzleConnector", options, ["prepare"]);
+  const { prepare = false } = options;
+  if (typeof prepare !== "boolean") throw new InvalidOptionError("prepare", prepare, "is not true or false.");
   const client = recognise(db.$client);
   surviveLoss(client);
   return {
     name: "drizzle",
     maxConnections: maxConnectionsOf(db.$client),
-    pool: executor(db, client),
+    pool: executor(db, client, prepare),
     using(tx) {
       checkTransaction(tx);
-      return executor(tx, client);
+      return executor(tx, client, prepare);
     },
     transaction: (work) => transact(db, client, work),
     listen: (channel, handler) => listen(client, channel, handler),

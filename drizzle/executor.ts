@@ -2,18 +2,25 @@ import type { SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
 import type { DriverClient } from "../src/driver/driver-client.ts";
 import { explainFailure } from "../src/driver/explain-failure.ts";
 import { ConnectorError, describe } from "../src/errors.ts";
+import { directRunner } from "./direct-runner.ts";
 import { toDrizzleSql } from "./sql-text.ts";
 
 interface DrizzleExecutor {
   execute(query: unknown): PromiseLike<unknown>;
 }
 
-/** Runs statements through a Drizzle database or transaction. */
-export function executor(drizzle: DrizzleExecutor, client: DriverClient | undefined): SqlExecutor {
+/**
+ * Runs statements through a Drizzle database or transaction.
+ *
+ * @param prepare Whether those that can be are prepared.
+ */
+export function executor(drizzle: DrizzleExecutor, client: DriverClient | undefined, prepare: boolean): SqlExecutor {
+  const run =
+    directRunner(drizzle, client, prepare) ?? ((statement, values) => drizzle.execute(toDrizzleSql(statement, values)));
   return {
     async query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) {
       try {
-        return rowsOf(await drizzle.execute(toDrizzleSql(statement, values))) as readonly Row[];
+        return rowsOf(await run(statement, values)) as readonly Row[];
       } catch (error) {
         throw explainFailure(statement.name, error, client);
       }

@@ -1,4 +1,9 @@
 // "procrastinate/drizzle": the connector, and the tables for an app that wants them elsewhere.
-export { type DrizzleDatabase, type DrizzleTransaction, drizzleConnector } from "./connector.ts";
+export {
+  type DrizzleConnectorOptions,
+  type DrizzleDatabase,
+  type DrizzleTransaction,
+  drizzleConnector,
+} from "./connector.ts";
 export type { ProcrastinateTables } from "./table-types.ts";
 export { createProcrastinateTables, type ProcrastinateTablesOptions } from "./tables.ts";

@@ -4,10 +4,16 @@
  */
 export type SqlValue = string | number | boolean | null;
 
-/** One SQL statement with `$1`-style parameters. `name` is for messages and logs, never a prepared statement's name. */
+/** One SQL statement with `$1`-style parameters. */
 export interface SqlStatement {
+  /** For messages and logs; never a prepared statement's name. */
   readonly name: string;
   readonly text: string;
+  /**
+   * The name under which a connector may prepare it, at most 63 bytes, another one for every text. Absent where the best
+   * plan depends on how full the tables are: such a statement must be planned each time.
+   */
+  readonly preparedName?: string;
 }
 
 /**

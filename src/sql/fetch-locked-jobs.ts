@@ -65,13 +65,30 @@ function followers(t: TableNames): string {
 }
 
 /**
+ * Takes the candidates that cannot run out of the fetch index. Not what waits for a head beyond the last that is claimed:
+ * the next claims begin with that head, and may take it along.
+ */
+function setAside(t: TableNames): string {
+  return `
+  update ${t.jobs} j set ready = false,
+         wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
+  where j.ctid = any(array(
+    select v.tid from verdicts v
+    where v.verdict <> 'run' and not coalesce(v.lock in (
+      select c.lock from could c where c.lock is not null and c.head > (select max(r.head) from run r)
+    ), false)
+    except all select r.tid from run r where r.place > 0
+  ))
+  returning j.lock, j.wake_at`;
+}
+
+/**
  * $1 queues, $2 rows per queue, $3 claim at most, $4 worker, $5 rows to look at, $6 followers per head at most, $7 those
  * that the first heads take however many heads there are.
  *
  * Gives each candidate a verdict: run; `later`, not due; `wait`, its lock is busy or another job is the lock's head.
  * Claims the first kind and sets the others aside, out of the fetch index: what cannot run now must not be looked at
  * again and again. A job that is not due comes back at its time, one that waits when its lock is released (promote).
- * What waits for a head that could run, but for which there was no room, stays: the next claims begin with that head.
  *
  * - Claim and set-aside are two updates of disjoint rows by ctid: no join whose plan could flip.
  * - `tid in (…)` inside an expression is hashed; as a bare condition it becomes a quadratic semi-join.
@@ -118,17 +135,7 @@ with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$
          running_lock = case when j.lock is not null and j.id in (select o.id from owner o) then j.lock end
   where j.ctid = any(array(select r.tid from run r))
   returning ${CLAIMED_JOB}
-), aside as (
-  update ${t.jobs} j set ready = false,
-         wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
-  where j.ctid = any(array(
-    select v.tid from verdicts v
-    where v.verdict <> 'run' and not coalesce(v.lock in (
-      select c.lock from could c where c.lock is not null and c.head > (select max(r.head) from run r)
-    ), false)
-    except all select r.tid from run r where r.place > 0
-  ))
-  returning j.lock, j.wake_at
+), aside as (${setAside(t)}
 )
 select ${claimedJobs("$1::text::text[]")} as jobs,
        (select count(*)::int from cand) as seen,

@@ -16,6 +16,7 @@ values ($1::text, $2::text, $3::int, $4::text, $5::text, $5::text, $6::text::jso
 on conflict (queueing_key) where queueing_key is not null do nothing
 returning j.id::text as id,
   (select ${notify(t, `concat($7::text, j.id, '"}')`)} from ${t.workers} w where ${isIdle("$1::text")} limit 1)::text as notified`,
+  { isPreparable: true },
 );
 
 /** Whether the lighter statement will do. */

@@ -41,8 +41,10 @@ select (select json_agg(json_build_array(i.id::text, i.queueing_lock))::text fro
  * Rows whose queueing lock is taken are left out, never raised: a unique violation would abort the caller's
  * transaction.
  */
-const run = statement("insert_jobs", (t) =>
-  insert(t, "on conflict (queueing_key) where queueing_key is not null do nothing"),
+const run = statement(
+  "insert_jobs",
+  (t) => insert(t, "on conflict (queueing_key) where queueing_key is not null do nothing"),
+  { isPreparable: true },
 );
 
 /** Raises the unique violation: in a batch nobody could act on a row that was left out. */

@@ -99,9 +99,18 @@ export type RunOptionalStatement = <Row extends object>(
   values: readonly SqlValue[],
 ) => Promise<Row | undefined>;
 
+export interface StatementOptions {
+  /** Its best plan is the same whatever the tables hold. Default: false. */
+  readonly isPreparable?: boolean;
+}
+
 /** Declares a statement that gives exactly one row, like `optionalStatement`. */
-export function statement(name: string, build: (tables: TableNames) => string): RunStatement {
-  const run = optionalStatement(name, build);
+export function statement(
+  name: string,
+  build: (tables: TableNames) => string,
+  options?: StatementOptions,
+): RunStatement {
+  const run = optionalStatement(name, build, options);
   return async <Row extends object>(sql: QueueSql, values: readonly SqlValue[]): Promise<Row> => {
     const row = await run<Row>(sql, values);
     if (row === undefined) throw new TypeError(`The statement ${name} gave no row.`);
@@ -115,12 +124,17 @@ export function statement(name: string, build: (tables: TableNames) => string): 
  * Lists travel as JSON text or as an array literal in one text parameter, both ways: no driver then has an opinion
  * about arrays, dates or bigints.
  */
-export function optionalStatement(name: string, build: (tables: TableNames) => string): RunOptionalStatement {
+export function optionalStatement(
+  name: string,
+  build: (tables: TableNames) => string,
+  { isPreparable = false }: StatementOptions = {},
+): RunOptionalStatement {
   const built = new WeakMap<TableNames, SqlStatement>();
   return async <Row extends object>(sql: QueueSql, values: readonly SqlValue[]): Promise<Row | undefined> => {
     let ready = built.get(sql.tables);
     if (!ready) {
-      ready = { name, text: build(sql.tables) };
+      const text = build(sql.tables);
+      ready = { name, text, ...(isPreparable ? { preparedName: `procrastinate_${name}_${hash(text)}` } : {}) };
       built.set(sql.tables, ready);
     }
     const [row] = await sql.query<Row>(ready, values);
@@ -149,7 +163,7 @@ function checkIdentifier(option: string, value: string, longest: string): void {
   }
 }
 
-/** FNV-1a, 32 bits: any stable hash does, every process of an app must find the same channel. */
+/** FNV-1a, 32 bits: any stable hash does; every process of an app must find the same channel. */
 function hash(text: string): string {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;

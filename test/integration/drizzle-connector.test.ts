@@ -1,4 +1,6 @@
 import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drizzleConnector } from "../../drizzle/index.ts";
 import type { SqlStatement } from "../../src/connector.ts";
@@ -10,7 +12,7 @@ import { until } from "../support/until.ts";
 
 const statement = (text: string): SqlStatement => ({ name: "test", text });
 
-describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
+describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (name, open) => {
   let database: TestDatabase;
   let connection: DrizzleConnection;
 
@@ -124,11 +126,36 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
     expect(heard).toEqual(["committed"]);
   });
 
+  test("prepares what is deferred where it is told to, and nothing else", async () => {
+    const { db } = connection;
+    const task = defineTask({ name: "prepared", queue: "prepared" });
+    const prepared = async (options?: { prepare: boolean }) => {
+      const connector = drizzleConnector(db, options);
+      const app = createApp({ connector, tasks: [task], logger: silentLogger });
+      const last = await db.transaction(async (tx) => {
+        await app.defer(task, {}, { tx });
+        await app.defer(task, {}, { tx });
+        await app.batchDefer(task, [{}, {}], { tx });
+        const list = `select json_agg(name)::text as names, sum(custom_plans + generic_plans)::int as runs
+          from pg_prepared_statements where statement ~ 'insert into[^$]*procrastinate_jobs'`;
+        return connector.using(tx).query<{ names: string; runs: number }>(statement(list), []);
+      });
+      return last[0];
+    };
+    expect(await prepared()).toEqual({ names: null, runs: null });
+    const isPGlite = name.includes("PGlite");
+    expect((await prepared({ prepare: true }))?.runs).toBe(isPGlite ? null : 2);
+    const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'prepared'");
+    expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 8 }]);
+  });
+
   test("refuses what is no transaction of Drizzle", () => {
     const prisma = { $queryRawUnsafe: () => undefined };
     expect(() => connection.connector.using(prisma as never)).toThrow(ConnectorError);
     expect(() => connection.connector.using(connection.db as never)).toThrow(/is the database, not a transaction/);
     expect(() => drizzleConnector(prisma as never)).toThrow(/not a Drizzle database/);
+    expect(() => drizzleConnector(connection.db, { prepare: 1 as never })).toThrow(/prepare: 1 is not true or false/);
+    expect(() => drizzleConnector(connection.db, { named: true } as never)).toThrow(/option that does not exist/);
   });
 
   test("says what is wrong when the pool is closed", async () => {
@@ -168,6 +195,24 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (_name, open) => {
     const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'nested'");
     expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 1 }]);
   });
+});
+
+test("lets Drizzle log the queue's statements where the app wants a log", async () => {
+  const database = await createTestDatabase();
+  const pool = new Pool({ connectionString: database.url });
+  const logged: string[] = [];
+  const logger = { logQuery: (query: string) => void logged.push(query) };
+  for (const [db, lines] of [
+    [drizzle(pool, { logger }), 1],
+    [drizzle(pool), 0],
+    [drizzle(pool, { logger: false }), 0],
+  ] as const) {
+    logged.length = 0;
+    await createApp({ connector: drizzleConnector(db), tasks: [] }).checkHealth();
+    expect(logged.length).toBe(lines);
+  }
+  await pool.end();
+  await database.drop();
 });
 
 test("refuses a driver that gives something else than rows", async () => {
