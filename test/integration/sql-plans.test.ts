@@ -188,7 +188,7 @@ test("a large claim of jobs with locks compares no lock with all others", async 
     [BACKLOG, true],
   ] as const) {
     await fill(`'lock ' || n % ${locks}, 'todo', true, null, null, null, 0, null`, analysed);
-    const nodes = [];
+    const nodes: string[] = [];
     for (const generic of [false, true]) {
       nodes.push(
         ...costlyNodes(await explain("fetch_locked_jobs", [QUEUES, 1000, 1000, "1", 1000, 1000, 7], generic), 20_000),
