@@ -68,7 +68,6 @@ export type WorkerColumns = {
   // An array; no type of Drizzle's own for that is the same in both majors.
   queues: Column<Text, { $type: string[] }>;
   idle: Column<Boolean, Defaulted>;
-  schemaVersion: Column<Integer, Defaulted>;
   startedAt: Column<Timestamp, Defaulted>;
   lastHeartbeat: Column<Timestamp, Defaulted>;
 };
@@ -79,6 +78,7 @@ export type PeriodicDeferColumns = {
   periodicId: Column<Varchar, Defaulted>;
   deferTimestamp: Column<BigInt, Given>;
   jobId: BigInt;
+  schemaVersion: Column<Integer, Defaulted>;
 };
 
 export type EventColumns = {

@@ -57,7 +57,6 @@ create table procrastinate_workers (
   name text not null default 'worker',
   queues text[],
   idle boolean not null default false,
-  schema_version integer not null default 1,
   started_at timestamptz not null default now(),
   last_heartbeat timestamptz not null default now()
 );
@@ -67,7 +66,8 @@ create table procrastinate_periodic_defers (
   task_name varchar(128) not null,
   periodic_id varchar(128) not null default '',
   defer_timestamp bigint not null,
-  job_id bigint
+  job_id bigint,
+  schema_version integer not null default 1
 );
 -- one job per task, schedule and tick
 create unique index procrastinate_periodic_defers_tick_idx on procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp);

@@ -9,7 +9,7 @@ const run = statement(
   (t) => `
 select to_regclass(${quoteLiteral(t.jobs)})::text as jobs,
        (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-        where d.adrelid = to_regclass(${quoteLiteral(t.workers)}) and a.attname = 'schema_version') as version`,
+        where d.adrelid = to_regclass(${quoteLiteral(t.periodicDefers)}) and a.attname = 'schema_version') as version`,
 );
 
 /** $1 bare name of the jobs table. */

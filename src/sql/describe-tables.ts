@@ -100,7 +100,7 @@ function describeOthers(texts: Texts, plain: (text: string) => string): TableFac
 }
 
 /** The version that tables say they have is compared as such. */
-const VERSION_COLUMN = "column workers.schema_version";
+const VERSION_COLUMN = "column periodic_defers.schema_version";
 
 const nameColumn = ({ table, name }: Column): string => `column ${table}.${name}`;
 

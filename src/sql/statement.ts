@@ -15,6 +15,7 @@ export interface TableOptions {
 export interface TableNames {
   readonly jobs: string;
   readonly workers: string;
+  readonly periodicDefers: string;
   readonly events: string;
   readonly jobStatus: string;
   readonly jobEventType: string;
@@ -40,6 +41,7 @@ export function tableNames(options: TableOptions = {}): TableNames {
   return {
     jobs: name("jobs"),
     workers: name("workers"),
+    periodicDefers: name("periodic_defers"),
     events: name("events"),
     jobStatus: name("job_status"),
     jobEventType: name("job_event_type"),

@@ -163,11 +163,11 @@ test("leaves alone what the app added and what has another name or value", async
 
 test("says of missing, older and newer tables that they are, and no more", async () => {
   const check = () => queue.app([]).checkTables();
-  await runSql(queue.url, "alter table procrastinate_workers alter schema_version set default 7");
+  await runSql(queue.url, "alter table procrastinate_periodic_defers alter schema_version set default 7");
   expect(await check()).toMatchObject({ ok: false, tablesVersion: 7, findings: [{ kind: "different" }] });
-  await runSql(queue.url, "alter table procrastinate_workers alter schema_version set default 1007");
+  await runSql(queue.url, "alter table procrastinate_periodic_defers alter schema_version set default 1007");
   expect(await check()).toMatchObject({ ok: true, tablesVersion: 7, findings: [] });
-  await runSql(queue.url, "alter table procrastinate_workers alter schema_version drop default");
+  await runSql(queue.url, "alter table procrastinate_periodic_defers alter schema_version drop default");
   expect(await check()).toMatchObject({ ok: false, tablesVersion: 0, findings: [{ kind: "different" }] });
   await runSql(queue.url, "alter table procrastinate_jobs rename to jobs");
   expect(await check()).toMatchObject({

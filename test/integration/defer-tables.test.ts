@@ -93,7 +93,7 @@ describe("tables that are not those of this package", () => {
     const app = queue.app([task]);
     await app.checkHealth();
     const become = (what: string): Promise<unknown> =>
-      queue.pool.query(`alter table procrastinate_workers alter column schema_version ${what}`);
+      queue.pool.query(`alter table procrastinate_periodic_defers alter column schema_version ${what}`);
     await become("set default 0");
     await expect(app.checkHealth()).rejects.toThrow(
       /have version 0; this package is made for version \d+\. Migrate them.* Run: npx procrastinate schema check/,

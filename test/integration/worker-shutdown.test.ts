@@ -144,17 +144,17 @@ test("SIGTERM stops a worker that was told to listen for it", async () => {
 
 test("tables that are too old or too new keep a worker from starting, newer ones that suit it do not", async () => {
   const app = queue.app([defineTask({ name: "t", run: () => 1 })]);
-  await queue.pool.query("alter table procrastinate_workers alter schema_version set default 99");
+  await queue.pool.query("alter table procrastinate_periodic_defers alter schema_version set default 99");
   const started = expect(app.createWorker(FAST).run()).rejects;
   await started.toThrow(
     /have version 99, .*; this one is made for version 1\. Update it\. Run: npm install procrastinate@latest$/,
   );
-  await queue.pool.query("alter table procrastinate_workers alter schema_version set default 0");
+  await queue.pool.query("alter table procrastinate_periodic_defers alter schema_version set default 0");
   await expect(app.createWorker(FAST).run()).rejects.toThrow(/have version 0.*Migrate them before/);
-  await queue.pool.query("alter table procrastinate_workers alter schema_version set default 1002");
+  await queue.pool.query("alter table procrastinate_periodic_defers alter schema_version set default 1002");
   const { worker, done } = startWorker(app);
   await new Promise<void>((resolve) => worker.on("idle", () => resolve()));
   await worker.stop();
   await done;
-  await queue.pool.query("alter table procrastinate_workers alter schema_version set default 1");
+  await queue.pool.query("alter table procrastinate_periodic_defers alter schema_version set default 1");
 });

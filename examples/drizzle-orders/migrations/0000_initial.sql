@@ -72,7 +72,8 @@ CREATE TABLE "procrastinate_periodic_defers" (
 	"task_name" varchar(128) NOT NULL,
 	"periodic_id" varchar(128) DEFAULT '' NOT NULL,
 	"defer_timestamp" bigint NOT NULL,
-	"job_id" bigint
+	"job_id" bigint,
+	"schema_version" integer DEFAULT 1 NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "procrastinate_workers" (
@@ -80,7 +81,6 @@ CREATE TABLE "procrastinate_workers" (
 	"name" text DEFAULT 'worker' NOT NULL,
 	"queues" text[],
 	"idle" boolean DEFAULT false NOT NULL,
-	"schema_version" integer DEFAULT 1 NOT NULL,
 	"started_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"last_heartbeat" timestamp with time zone DEFAULT now() NOT NULL
 );

@@ -2,4 +2,4 @@
 
 alter table procrastinate_jobs add column note text;
 create index procrastinate_jobs_note_idx on procrastinate_jobs (note) where note is not null;
-alter table procrastinate_workers alter column schema_version set default 1002;
+alter table procrastinate_periodic_defers alter column schema_version set default 1002;

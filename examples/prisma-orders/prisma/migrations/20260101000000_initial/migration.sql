@@ -41,7 +41,6 @@ CREATE TABLE "procrastinate_workers" (
     "name" TEXT NOT NULL DEFAULT 'worker',
     "queues" TEXT[],
     "idle" BOOLEAN NOT NULL DEFAULT false,
-    "schema_version" INTEGER NOT NULL DEFAULT 1,
     "started_at" TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "last_heartbeat" TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -55,6 +54,7 @@ CREATE TABLE "procrastinate_periodic_defers" (
     "periodic_id" VARCHAR(128) NOT NULL DEFAULT '',
     "defer_timestamp" BIGINT NOT NULL,
     "job_id" BIGINT,
+    "schema_version" INTEGER NOT NULL DEFAULT 1,
 
     CONSTRAINT "procrastinate_periodic_defers_pkey" PRIMARY KEY ("id")
 );
