@@ -31,6 +31,7 @@ describe("the names of the tables", () => {
     expect(tableNames()).toEqual({
       jobs: '"procrastinate_jobs"',
       workers: '"procrastinate_workers"',
+      periodicDefers: '"procrastinate_periodic_defers"',
       events: '"procrastinate_events"',
       jobStatus: '"procrastinate_job_status"',
       jobEventType: '"procrastinate_job_event_type"',
