@@ -15,11 +15,12 @@ export const oneTransaction: Step = {
       select j.id from orders o join procrastinate_jobs j on j.deferred_at = o.created_at
       where o.id = ${orderId}::uuid and j.id = o.confirmation_job_id`;
     report.expect("the order and its job were written by the same transaction", sameTransaction.length === 1);
-    // Prisma reads the order, then its job: one answer may have the order from before the commit and the job from after.
-    const { body } = await eventually(async () => {
+    // Prisma reads the order, then its job: one answer may have the order from before its confirmation was noted, and the
+    // job from after its end.
+    const { status } = await eventually(async () => {
       const answer = await shop.get(orderId);
-      return answer.body["confirmedAt"] !== null && answer;
+      return answer.body["confirmation"] === "succeeded" && answer.body["confirmedAt"] !== null && answer;
     });
-    report.expect("GET /orders/:id joins the order with the state of its job", body["confirmation"] === "succeeded");
+    report.expect("GET /orders/:id joins the order with the state of its job", status === 200);
   },
 };
