@@ -40,7 +40,7 @@ const worker = app.createWorker({
   concurrency: 8,
   heartbeatInterval: { milliseconds: 100 },
   stalledAfter: { milliseconds: 600 },
-  maxRescues: 2,
+  maxRescues: Number(process.env["MAX_RESCUES"]),
 });
 worker.on("start_worker", () => console.log("started"));
 await worker.run();
