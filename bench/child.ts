@@ -7,7 +7,7 @@ const [name, url] = process.argv.slice(2);
 const contender = contenders.find((each) => each.name === name);
 if (!contender || !url) throw new Error("child.ts is started by the bench, with a contender's name and a database URL");
 
-const client: Client = { session: await contender.connect(url), url, handled: 0, begun: new Map() };
+const client: Client = { session: await contender.connect(url), url, handled: 0, deferred: 0, begun: new Map() };
 
 process.on("message", (request: Request) => void answer(request));
 process.once("disconnect", () => void end());

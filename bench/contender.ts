@@ -11,6 +11,7 @@ export type WorkName =
   | "processes"
   | "idle"
   | "memory"
+  | "soak"
   | "footprint";
 
 /** Always 60 bytes as JSON, see `payloadOf`. */

@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly windowMs: number;
   /** How long an idle worker is watched. */
   readonly idleMs: number;
+  /** How long jobs of all kinds are worked off. */
+  readonly soakMs: number;
   /** Ends a drain that does not get done; the rate is then what was reached. */
   readonly drainLimitMs: number;
   /** Writes CPU profiles of the child processes and prints the costliest SQL statements. */
@@ -47,6 +49,7 @@ const NORMAL: Size = {
   samples: 300,
   windowMs: 1_000,
   idleMs: 20_000,
+  soakMs: 60_000,
   drainLimitMs: 10_000,
 };
 const FULL: Size = {
@@ -57,7 +60,8 @@ const FULL: Size = {
   memoryJobs: 1_000_000,
   samples: 1_000,
   windowMs: 2_000,
-  idleMs: 600_000,
+  idleMs: 3_600_000,
+  soakMs: 3_600_000,
   drainLimitMs: 20_000,
 };
 const QUICK: Size = {
@@ -72,6 +76,7 @@ const QUICK: Size = {
   samples: 50,
   windowMs: 250,
   idleMs: 5_000,
+  soakMs: 10_000,
   drainLimitMs: 3_000,
 };
 

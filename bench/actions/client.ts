@@ -7,6 +7,8 @@ export interface Client {
   worker?: RunningWorker | undefined;
   /** How many handlers began. */
   handled: number;
+  /** How many jobs were deferred to keep it working. */
+  deferred: number;
   /** When the handler of each job began, by the job's sequence number; see `now`. */
   readonly begun: Map<number, number>;
 }

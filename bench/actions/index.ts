@@ -3,6 +3,7 @@ import { drain, fill, finished } from "./drain.ts";
 import { beginnings, deferSpaced } from "./latency.ts";
 import { batchRate, deferRate, transactionRate } from "./rate.ts";
 import { deferSpread } from "./schedule.ts";
+import { soak } from "./soak.ts";
 import { begunSoFar, memory, sampleMemory, startWorker, stopWorker } from "./worker.ts";
 
 /** What a scenario can ask of a child process. */
@@ -15,6 +16,7 @@ export const actions = {
   begunSoFar,
   memory,
   sampleMemory,
+  soak,
   deferSpaced,
   beginnings,
   deferSpread,

@@ -30,7 +30,7 @@ export const GRAPHILE_DEFAULT = "graphile-worker default";
 export const graphile: readonly Contender[] = [
   // Not on locks: a batch takes one job of each named queue and then waits for its 2 s poll, 7 jobs/s.
   contender(GRAPHILE_TUNED, TUNED, { works: ["drain", "latency", "schedule", "defer", "idle", "footprint"] }),
-  contender(GRAPHILE_DEFAULT, DEFAULT, { works: ["drain", "locks", "latency", "processes"], share: 0.1 }),
+  contender(GRAPHILE_DEFAULT, DEFAULT, { works: ["drain", "locks", "latency", "processes", "soak"], share: 0.1 }),
   ...drivers.map(
     (driver): Contender => ({
       name: graphileInTransaction(driver),

@@ -21,6 +21,7 @@ const KEEPING_WORKS: readonly WorkName[] = [
   "processes",
   "idle",
   "memory",
+  "soak",
   "footprint",
 ];
 

@@ -10,6 +10,7 @@ import { locksScenario } from "./locks.ts";
 import { memoryScenario } from "./memory.ts";
 import { processesScenario } from "./processes.ts";
 import { scheduleScenario } from "./schedule.ts";
+import { soakScenario } from "./soak.ts";
 import { transactionScenario } from "./transaction.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -24,5 +25,6 @@ export const scenarios: readonly Scenario[] = [
   processesScenario,
   idleScenario,
   memoryScenario,
+  soakScenario,
   footprintScenario,
 ];

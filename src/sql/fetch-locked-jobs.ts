@@ -1,6 +1,16 @@
-import { CLAIM, candidates, type Fetched, type FetchRequest, IS_LARGE, nextWakeMs, perQueue } from "./fetch-jobs.ts";
+import {
+  CLAIM,
+  candidates,
+  type Fetched,
+  type FetchRequest,
+  IS_LARGE,
+  nextWakeMs,
+  perQueue,
+  placesOf,
+  RECENTLY,
+} from "./fetch-jobs.ts";
 import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
-import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
+import { type QueueSql, statement, type TableNames, TOOK_MS, textArray } from "./statement.ts";
 
 /**
  * A claim ends with the job that reaches this many bytes of arguments: they travel as one text, which has limits in
@@ -84,7 +94,7 @@ function setAside(t: TableNames): string {
 
 /**
  * $1 queues, $2 rows per queue, $3 claim at most, $4 worker, $5 rows to look at, $6 followers per head at most, $7 those
- * that the first heads take however many heads there are.
+ * that the first heads take however many heads there are; with fronts $8 their priorities, $9 their ids.
  *
  * Gives each candidate a verdict: run; `later`, not due; `wait`, its lock is busy or another job is the lock's head.
  * Claims the first kind and sets the others aside, out of the fetch index: what cannot run now must not be looked at
@@ -96,10 +106,9 @@ function setAside(t: TableNames): string {
  * - The members of a lane run one after the other; the last one holds `running_lock`, so that they can finish in any
  *   batches and the last releases the lock.
  */
-const run = statement(
-  "fetch_locked_jobs",
-  (t) => `
-with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, "$2", "$5")}
+const sqlOf = (fronts?: readonly [string, string]) => (t: TableNames) =>
+  `
+with cand as materialized (${candidates(t, `j.lock, j.scheduled_at, ${SIZE}`, { perQueue: "$2", total: "$5", fronts })}
 ), heads as materialized (${heads(t)}
 ), verdicts as materialized (
   select c.tid, c.id, c.priority, c.lock, c.size,
@@ -141,8 +150,9 @@ select ${claimedJobs("$1::text::text[]")} as jobs,
        (select count(*)::int from cand) as seen,
        (select count(*)::int from aside) as aside,
        (select json_agg(distinct a.lock)::text from aside a where a.wake_at is null) as "waitingLocks",
-       (select least(${nextWakeMs(t)}, min(extract(epoch from a.wake_at - now())::float8 * 1000)) from aside a) as "nextWakeMs"`,
-);
+       (select least(${nextWakeMs(t, fronts && RECENTLY)}, min(extract(epoch from a.wake_at - now())::float8 * 1000)) from aside a) as "nextWakeMs", ${TOOK_MS}`;
+const run = statement("fetch_locked_jobs", sqlOf());
+const runFrom = statement("fetch_locked_jobs_from", sqlOf(["$8", "$9"]));
 
 interface Row {
   readonly jobs: string | null;
@@ -150,6 +160,7 @@ interface Row {
   readonly aside: number;
   readonly waitingLocks: string | null;
   readonly nextWakeMs: number | null;
+  readonly tookMs: number;
 }
 
 export interface LockedFetchRequest extends FetchRequest {
@@ -170,16 +181,26 @@ export interface LockedFetched extends Fetched {
 
 /** Claims the next jobs with regard to locks and schedules. */
 export async function fetchLockedJobs(sql: QueueSql, request: LockedFetchRequest): Promise<LockedFetched> {
-  const { queues, limit, workerId, window, followers, ownFollowers } = request;
-  const names = textArray(queues);
-  const values = [names, perQueue(window, queues.length), limit, String(workerId), window, followers, ownFollowers];
-  const row = await run<Row>(sql, values);
+  const { limit, workerId, window, followers, ownFollowers, fronts } = request;
+  const { names, values } = placesOf(request);
+  const fetch = fronts ? runFrom : run;
+  const row = await fetch<Row>(sql, [
+    textArray(names),
+    perQueue(window, names.length),
+    limit,
+    String(workerId),
+    window,
+    followers,
+    ownFollowers,
+    ...values,
+  ]);
   return {
-    jobs: parseClaimedJobs(row.jobs, queues[0]),
+    jobs: parseClaimedJobs(row.jobs, names[0]),
     textLength: row.jobs?.length ?? 0,
     seen: row.seen,
     aside: row.aside,
     waitingLocks: row.waitingLocks === null ? [] : (JSON.parse(row.waitingLocks) as string[]),
     nextWakeMs: row.nextWakeMs ?? undefined,
+    tookMs: row.tookMs,
   };
 }

@@ -1,5 +1,5 @@
 import { nextWakeMs } from "./fetch-jobs.ts";
-import { type QueueSql, statement, type TableNames } from "./statement.ts";
+import { type QueueSql, statement, type TableNames, TOOK_MS } from "./statement.ts";
 
 /** A queue with jobs to fetch, and the priority of the first of them. */
 export interface ReadyQueue {
@@ -29,6 +29,12 @@ export function readyAmong(t: TableNames): string {
 
 export const READY_JSON = `(select json_agg(json_build_array(r.name, r.priority))::text from ready r where r.priority is not null)`;
 
+export interface ReadyRow {
+  readonly queues: string | null;
+  readonly nextWakeMs: number | null;
+  readonly tookMs: number;
+}
+
 export function parseReadyQueues(text: string | null): ReadyQueue[] {
   const rows = JSON.parse(text ?? "[]") as [name: string, priority: number][];
   return rows.map(([name, priority]) => ({ name, priority }));
@@ -48,7 +54,7 @@ with recursive queues as (
   cross join lateral (select j.queue_name from ${t.jobs} j where j.ready and j.queue_name > q.name order by j.queue_name limit 1) n
   where q.place < $1::int
 ), ${readyAmong(t)}
-select ${READY_JSON} as queues, (select q.name from queues q where q.place = $1::int) as last, ${nextWakeMs(t)} as "nextWakeMs"`,
+select ${READY_JSON} as queues, (select q.name from queues q where q.place = $1::int) as last, ${nextWakeMs(t)} as "nextWakeMs", ${TOOK_MS}`,
 );
 
 export interface ListedQueues {
@@ -57,6 +63,8 @@ export interface ListedQueues {
   readonly next: string | undefined;
   /** Milliseconds until the next scheduled job is due; undefined when none is scheduled. */
   readonly nextWakeMs: number | undefined;
+  /** Milliseconds in Postgres. */
+  readonly tookMs: number;
 }
 
 /** The queues that have jobs to fetch, by pages of their names. */
@@ -64,13 +72,11 @@ export async function listReadyQueues(
   sql: QueueSql,
   page: { readonly limit: number; readonly after: string },
 ): Promise<ListedQueues> {
-  const row = await run<{ queues: string | null; last: string | null; nextWakeMs: number | null }>(sql, [
-    page.limit,
-    page.after,
-  ]);
+  const row = await run<ReadyRow & { last: string | null }>(sql, [page.limit, page.after]);
   return {
     queues: parseReadyQueues(row.queues),
     next: row.last ?? undefined,
     nextWakeMs: row.nextWakeMs ?? undefined,
+    tookMs: row.tookMs,
   };
 }

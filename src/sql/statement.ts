@@ -144,6 +144,9 @@ export function optionalStatement(
   };
 }
 
+/** Milliseconds that a statement took so far: as its last column, without round trips and the queues of drivers. */
+export const TOOK_MS = `extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000 as "tookMs"`;
+
 /** An array literal of Postgres, for a parameter that is cast like `$1::text::text[]`. */
 export function textArray(values: readonly string[]): string {
   return `{${values.map((value) => `"${value.replace(/[\\"]/g, "\\$&")}"`).join(",")}}`;

@@ -1,7 +1,7 @@
-import { nextWakeMs } from "./fetch-jobs.ts";
-import { type QueueSql, statement } from "./statement.ts";
+import { nextWakeMs, RECENTLY } from "./fetch-jobs.ts";
+import { type QueueSql, statement, TOOK_MS } from "./statement.ts";
 
-/** $1 how many at most. Brings jobs whose time has come back into the fetch index. */
+/** $1 how many at most, $2 whether only those that became due a moment ago. Brings jobs whose time has come back into the fetch index. */
 const run = statement(
   "wake_jobs",
   (t) => `
@@ -10,11 +10,12 @@ with woken as (
   where j.ctid = any(array(
     select w.ctid from ${t.jobs} w
     where not w.ready and w.wake_at is not null and w.wake_at <= now()
+      and w.wake_at >= case when $2::boolean then ${RECENTLY} else '-infinity' end
     order by w.wake_at limit (select $1::int) for no key update skip locked))
   returning j.queue_name
 )
 select (select count(*)::int from woken) as woken, (select json_agg(distinct w.queue_name)::text from woken w) as queues,
-       ${nextWakeMs(t).replace("w.wake_at < 'infinity'", "w.wake_at < 'infinity' and w.wake_at > now()")} as "nextWakeMs"`,
+       ${nextWakeMs(t, "now()")} as "nextWakeMs", ${TOOK_MS}`,
 );
 
 export interface WokenJobs {
@@ -22,11 +23,16 @@ export interface WokenJobs {
   readonly queues: readonly string[];
   /** Milliseconds until the next scheduled job is due; undefined when none is scheduled. */
   readonly nextWakeMs: number | undefined;
+  /** Milliseconds in Postgres. */
+  readonly tookMs: number;
 }
 
 /** Makes due jobs ready. */
-export async function wakeJobs(sql: QueueSql, limit: number): Promise<WokenJobs> {
-  const row = await run<{ woken: number; queues: string | null; nextWakeMs: number | null }>(sql, [limit]);
+export async function wakeJobs(sql: QueueSql, limit: number, onlyRecent: boolean): Promise<WokenJobs> {
+  const row = await run<{ woken: number; queues: string | null; nextWakeMs: number | null; tookMs: number }>(sql, [
+    limit,
+    onlyRecent,
+  ]);
   const queues = row.queues === null ? [] : (JSON.parse(row.queues) as string[]);
-  return { woken: row.woken, queues, nextWakeMs: row.nextWakeMs ?? undefined };
+  return { woken: row.woken, queues, nextWakeMs: row.nextWakeMs ?? undefined, tookMs: row.tookMs };
 }

@@ -7,6 +7,7 @@ import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
+import { ScanBudget } from "./scan-budget.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -14,6 +15,9 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 const MAX_FETCH = 1000;
 /** How many due jobs are made ready in one statement. */
 const WAKE_LIMIT = 1000;
+/** So long it takes at most, and so much more for each of them: what is beyond is spent on what is no longer there. */
+const WAKE_MS = 10;
+const WAKE_MS_PER_JOB = 0.1;
 /** How soon to try again to wake a due job that another transaction has locked. */
 const BLOCKED_WAKE_MS = 100;
 
@@ -67,15 +71,17 @@ export class FetchLoop implements Service {
   /** The last fetch was full, and light. */
   #isStream = false;
   readonly #told: ToldJob[] = [];
+  readonly #wakeBudget: ScanBudget;
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
-    const { clock, health } = parts.runtime;
+    const { clock, health, options } = parts.runtime;
     const onError = (error: unknown): number => {
       parts.reconciler.doubt();
       return health.failed(error);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
+    this.#wakeBudget = new ScanBudget(clock, options.wait);
     this.#wakeTimer = new WakeTimer(clock, () => this.#loop.wake());
   }
 
@@ -156,16 +162,17 @@ export class FetchLoop implements Service {
     return this.#received(fetched, sent, !ahead && !this.#ahead);
   }
 
-  async #received({ jobs, more, nextWakeMs }: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
+  async #received(fetched: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
     const { dispatcher, queues } = this.#parts;
+    const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#wakeTimer.dueIn(this.#isWakeBlocked && nextWakeMs === 0 ? BLOCKED_WAKE_MS : nextWakeMs);
+    if (lookAgainMs !== undefined) return isLast ? Math.min(lookAgainMs, await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
-      // With all slots taken this was a look ahead: the worker is not idle, and the next free slot looks again.
-      return dispatcher.free === 0 ? this.#parts.polling.whileBusy() : this.#sleepIdle();
+      return this.#sleepOrWait();
     }
     this.#parts.polling.foundWork();
     dispatcher.add(jobs, at);
@@ -190,7 +197,7 @@ export class FetchLoop implements Service {
 
   #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
     const { runtime, fetcher } = this.#parts;
-    const nothing = { jobs: [], textLength: 0, more: false, nextWakeMs };
+    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, nextWakeMs };
     const at = runtime.clock.now();
     const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
     // Where two are under way, the second one may fail before it is waited for.
@@ -207,10 +214,17 @@ export class FetchLoop implements Service {
   async #wakeDueJobs(): Promise<void> {
     const { runtime, queues } = this.#parts;
     this.#wakeTimer.clear();
-    const woken = await wakeJobs(runtime.sql, WAKE_LIMIT);
+    const onlyRecent = !this.#wakeBudget.isDue;
+    const woken = await wakeJobs(runtime.sql, WAKE_LIMIT, onlyRecent);
+    if (!onlyRecent) this.#wakeBudget.scanned(woken.tookMs - WAKE_MS - WAKE_MS_PER_JOB * woken.woken);
     this.#isWakeBlocked = woken.woken === 0;
     for (const queue of woken.queues) queues.add(queue);
     this.#wakeTimer.dueIn(woken.woken === WAKE_LIMIT ? 0 : woken.nextWakeMs);
+  }
+
+  /** With all slots taken it was a look ahead: the worker is not idle, and the next free slot looks again. */
+  async #sleepOrWait(): Promise<number> {
+    return this.#parts.dispatcher.free === 0 ? this.#parts.polling.whileBusy() : this.#sleepIdle();
   }
 
   /** Nothing was found. What still runs may defer jobs, or free a lock: until then it is the same wait as any other. */

@@ -1,9 +1,11 @@
 import type { Job } from "../job.ts";
 import { fetchJob, type ToldJob } from "../sql/fetch-job.ts";
-import { fetchJobs } from "../sql/fetch-jobs.ts";
+import { type FetchRequest, fetchJobs } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
+import { QueueFronts } from "./queue-fronts.ts";
+import { ScanBudget } from "./scan-budget.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** The estimate of the candidates' cost ends here, and so does a look into the index. */
@@ -17,13 +19,26 @@ const PLAIN_AFTER = 20;
 export interface FetchedJobs {
   readonly jobs: readonly Job[];
   readonly textLength: number;
+  /** Milliseconds in Postgres. */
+  readonly tookMs: number;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
+  /** Nothing was found where jobs should be next; in so many milliseconds it is time to look everywhere. */
+  readonly lookAgainMs?: number | undefined;
 }
 
-/** Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. */
+type Request = Omit<FetchRequest, "workerId">;
+
+/** So long a fetch takes at most, and so much more for each job: what is beyond is spent on what is no longer there. */
+const FETCH_MS = 5;
+const FETCH_MS_PER_JOB = 0.03;
+
+/**
+ * Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. Where
+ * that is slow, it begins where it found the last jobs, most of the time.
+ */
 export class JobFetcher {
   readonly #runtime: WorkerRuntime;
   readonly #completer: JobCompleter;
@@ -31,11 +46,16 @@ export class JobFetcher {
   #withLocks = false;
   #sinceLocks = 0;
   #window = 0;
+  readonly #fronts = new QueueFronts();
+  readonly #budget: ScanBudget;
+  /** The last look everywhere found all there was. */
+  #ranDry = false;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, gauge: PrefetchGauge) {
     this.#runtime = runtime;
     this.#completer = completer;
     this.#gauge = gauge;
+    this.#budget = new ScanBudget(runtime.clock, runtime.options.wait);
   }
 
   /** Nobody uses locks, so that claims do not stand in each other's way. */
@@ -44,9 +64,25 @@ export class JobFetcher {
   }
 
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+    const fronts = this.#budget.isDue ? [] : this.#fronts.of(queues);
+    if (fronts.length > 0) {
+      const fetched = await this.#timed({ queues, limit, fronts });
+      this.#fronts.claimed(fetched.jobs);
+      if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
+      if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
+    }
+    const fetched = await this.#timed({ queues, limit });
+    this.#budget.scanned(fetched.tookMs - FETCH_MS - FETCH_MS_PER_JOB * fetched.jobs.length);
+    if (this.#budget.isDue) this.#fronts.clear();
+    else this.#fronts.claimed(fetched.jobs);
+    this.#ranDry = fetched.jobs.length < limit && !fetched.more;
+    return fetched;
+  }
+
+  async #timed(request: Request): Promise<FetchedJobs> {
     const { clock, events } = this.#runtime;
     const startedAt = clock.now();
-    const fetched = this.#withLocks ? await this.#fetchLocked(queues, limit) : await this.#fetchPlain(queues, limit);
+    const fetched = this.#withLocks ? await this.#fetchLocked(request) : await this.#fetchPlain(request);
     const durationMs = clock.now() - startedAt;
     this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
     if (events.has("jobs_fetched")) events.emit("jobs_fetched", { count: fetched.jobs.length, durationMs });
@@ -58,40 +94,41 @@ export class JobFetcher {
     const { sql, identity, clock, events } = this.#runtime;
     const startedAt = clock.now();
     const jobs = await fetchJob(sql, identity.id, told);
+    if (!this.#budget.isDue && this.#fronts.of([told.queue]).length === 0) this.#fronts.claimed(jobs);
     if (events.has("jobs_fetched"))
       events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });
     return jobs;
   }
 
-  async #fetchPlain(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+  async #fetchPlain(request: Request): Promise<FetchedJobs> {
     const { sql, identity } = this.#runtime;
-    const { jobs, textLength, seen, special, nextWakeMs } = await fetchJobs(sql, {
+    const { jobs, textLength, seen, special, nextWakeMs, tookMs } = await fetchJobs(sql, {
       workerId: identity.id,
-      queues,
-      limit,
+      ...request,
     });
     if (special) {
       this.#withLocks = true;
       this.#sinceLocks = 0;
-      return this.#fetchLocked(queues, limit);
+      return this.#fetchLocked(request);
     }
-    return { jobs, textLength, more: seen > jobs.length, nextWakeMs };
+    return { jobs, textLength, tookMs, more: seen > jobs.length, nextWakeMs };
   }
 
-  async #fetchLocked(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+  async #fetchLocked(wanted: Request): Promise<FetchedJobs> {
     const { sql, identity, options } = this.#runtime;
+    const { limit } = wanted;
     const window = Math.min(Math.max(limit, this.#window), MAX_WINDOW);
     const followers = this.#gauge.followers;
     // All slots find a lane, and another one after it.
     const ownFollowers = Math.max(0, Math.min(OWN_FOLLOWERS, Math.floor(limit / (2 * options.concurrency)) - 1));
-    const request = { workerId: identity.id, queues, limit, window, followers, ownFollowers };
-    const { jobs, textLength, seen, aside, waitingLocks, nextWakeMs } = await fetchLockedJobs(sql, request);
+    const request = { workerId: identity.id, ...wanted, window, followers, ownFollowers };
+    const { jobs, textLength, seen, aside, waitingLocks, nextWakeMs, tookMs } = await fetchLockedJobs(sql, request);
     // The release of these locks may have crossed the statement, and would then have found nobody waiting.
     this.#completer.promote(waitingLocks);
     const isShort = jobs.length < limit;
     this.#window = isShort && aside > 0 ? window * WINDOW_GROWTH : 0;
     if (aside > 0 || jobs.some((job) => job.lock !== null)) this.#sinceLocks = 0;
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
-    return { jobs, textLength, more: isShort && (aside > 0 || seen > jobs.length), nextWakeMs };
+    return { jobs, textLength, tookMs, more: isShort && (aside > 0 || seen > jobs.length), nextWakeMs };
   }
 }

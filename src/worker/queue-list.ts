@@ -2,11 +2,14 @@ import type { Clock } from "../clock.ts";
 import { type ListedQueues, listReadyQueues, type ReadyQueue } from "../sql/list-ready-queues.ts";
 import { probeQueues } from "../sql/probe-queues.ts";
 import type { QueueSql } from "../sql/statement.ts";
+import type { ScanBudget } from "./scan-budget.ts";
 
 /** A fetch looks into each queue, so only into so many at a time; the others follow in turn. */
 const MAX_QUEUES = 64;
 /** So many are compared by priority. 1,000 cost 7 ms, and with more queues than that they are compared by pages. */
 const PAGE = 1000;
+/** So long it takes at most. What is beyond is spent on what is no longer there. */
+const LIST_MS = 30;
 /** A queue that was empty a moment ago is found within this time under load. */
 const REFRESH_MS = 1000;
 
@@ -27,6 +30,7 @@ export class QueueList {
   /** What the last fetch looks into, but for what was named since. */
   #served = new Set<string>();
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  readonly #budget: ScanBudget;
   /** Nothing was served since without a look at all queues. */
   #isListed = false;
   /** Where the next page of names begins; empty for the first one. */
@@ -36,14 +40,17 @@ export class QueueList {
   #page = 0;
   /** Among equals of a page, queues after this one come first: so all have their turn. */
   readonly #turns: string[] = [];
+  /** What was looked into last. */
+  #last: readonly string[] = [];
 
   /** @param configured Undefined for all queues. */
-  constructor(configured: readonly string[] | undefined, sql: QueueSql, clock: Clock) {
+  constructor(configured: readonly string[] | undefined, sql: QueueSql, clock: Clock, budget: ScanBudget) {
     this.#configured = configured;
     const ours = configured && new Set(configured);
     this.#isOurs = (name) => ours?.has(name) ?? true;
     this.#sql = sql;
     this.#clock = clock;
+    this.#budget = budget;
   }
 
   /** Whether the worker takes jobs of this queue. */
@@ -75,6 +82,7 @@ export class QueueList {
     if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#configured };
     const isFresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
     if (isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
+    if (!this.#budget.isDue) return { names: this.#serveAgain() };
     // What an idle worker was told of is fetched at once, a round trip earlier than after listing; but only once, as
     // other queues may have work too.
     if (this.#isListed && this.#listed.length === 0 && this.#named.size > 0) {
@@ -87,7 +95,8 @@ export class QueueList {
     const isFirst = this.#after === "";
     if (isFirst) this.#isPassEmpty = true;
     this.#page = isFirst ? 0 : this.#page + 1;
-    const { queues, next, nextWakeMs } = await this.#list();
+    const { queues, next, nextWakeMs, tookMs } = await this.#list();
+    this.#budget.scanned(tookMs - LIST_MS);
     this.#after = next ?? "";
     this.#forgetServed();
     this.#listed = this.#inOrder(queues);
@@ -110,6 +119,8 @@ export class QueueList {
       return true;
     }
     this.expire();
+    // What there is in others is found when they are listed.
+    if (!this.#budget.isDue) return false;
     return this.#after !== "" || !this.#isPassEmpty;
   }
 
@@ -129,7 +140,15 @@ export class QueueList {
   #serve(): readonly string[] {
     const names = [...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES);
     this.#served = new Set(names);
+    if (names.length > 0) this.#last = names;
     return names;
+  }
+
+  /** Listing takes too long: the queues that had work last have some again, most likely. */
+  #serveAgain(): readonly string[] {
+    this.#isPassEmpty = false;
+    const names = this.#serve();
+    return names.length > 0 ? names : this.#last;
   }
 
   #forgetServed(): void {

@@ -12,6 +12,7 @@ import { PollingSchedule } from "./polling-schedule.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
 import { Rescuer } from "./rescuer.ts";
+import { ScanBudget } from "./scan-budget.ts";
 import { WorkerPresence } from "./worker-presence.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -64,7 +65,12 @@ export class WorkerParts {
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
-      queues: new QueueList(runtime.options.queues, runtime.sql, runtime.clock),
+      queues: new QueueList(
+        runtime.options.queues,
+        runtime.sql,
+        runtime.clock,
+        new ScanBudget(runtime.clock, runtime.options.wait),
+      ),
       polling: new PollingSchedule(runtime, this.#presence, () => this.#listener.isListening),
       onEmpty: () => this.#finishEmpty(),
     });

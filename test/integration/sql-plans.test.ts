@@ -5,6 +5,8 @@ import { createApp, defineTask, silentLogger } from "../../src/index.ts";
 import { checkRunningJobs } from "../../src/sql/check-running-jobs.ts";
 import { endJobs } from "../../src/sql/end-jobs.ts";
 import { fetchJob } from "../../src/sql/fetch-job.ts";
+import { fetchJobs } from "../../src/sql/fetch-jobs.ts";
+import { fetchLockedJobs } from "../../src/sql/fetch-locked-jobs.ts";
 import { findUnlockedJobs } from "../../src/sql/find-unlocked-jobs.ts";
 import { finishAndDeleteJobs, finishJobs } from "../../src/sql/finish-jobs.ts";
 import { releaseJobs } from "../../src/sql/release-jobs.ts";
@@ -60,6 +62,9 @@ async function record(): Promise<void> {
     await finish(sql, 0n, [none]);
     await finish(sql, 0n, [none, { id: 1n, lease: 1 }]);
   }
+  const request = { workerId: 0n, queues: ["q0"], limit: 1, fronts: [{ queue: "q0", priority: 0, id: 0n }] };
+  await fetchJobs(sql, request);
+  await fetchLockedJobs(sql, { ...request, window: 1, followers: 0, ownFollowers: 0 });
   await fetchJob(sql, 0n, { id: 0n, queue: "q0" });
   await endJobs(sql, 0n, [{ ...none, status: "failed" }]);
   await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [], withKeys: true });
@@ -131,11 +136,13 @@ const LISTS: Readonly<Record<string, readonly SqlValue[]>> = {
 const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   fetch_job: ["1", "q1", "1"],
   fetch_jobs: [QUEUES, 64, 64, "1"],
+  fetch_jobs_from: ["{q0,q1,q1}", 64, 64, "1", "{4,4,0}", "{1,1,1}"],
+  fetch_locked_jobs_from: ["{q0,q1,q1}", 64, 50, "1", 64, 10, 7, "{4,4,0}", "{1,1,1}"],
   fetch_locked_jobs: [QUEUES, 64, 50, "1", 64, 10, 7],
   finish_jobs: ["{1,2,3}", 1, 3, "1"],
   finish_jobs_of_leases: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
-  wake_jobs: [100],
+  wake_jobs: [100, false],
   ...LISTS,
 };
 

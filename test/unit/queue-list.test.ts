@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { QueueList } from "../../src/worker/queue-list.ts";
+import { ScanBudget } from "../../src/worker/scan-budget.ts";
 
 /** Queues with jobs, and a clock and a database that know of them. */
 class Queues {
@@ -21,18 +22,18 @@ class Queues {
       const row = statement.name === "probe_queues" ? this.#probe(values) : this.#page(values);
       return [row as never];
     };
-    return new QueueList(configured, queueSql({ query }, tableNames()), clock);
+    return new QueueList(configured, queueSql({ query }, tableNames()), clock, new ScanBudget(clock, true));
   }
 
   #page([limit, after]: readonly unknown[]): object {
     const names = [...this.ready.keys()].sort().filter((name) => name > String(after));
     const page = names.slice(0, Number(limit));
-    return { queues: this.#json(page), last: page[Number(limit) - 1] ?? null, nextWakeMs: null };
+    return { queues: this.#json(page), last: page[Number(limit) - 1] ?? null, nextWakeMs: null, tookMs: 1 };
   }
 
   #probe([names]: readonly unknown[]): object {
     const given = String(names).replace(/[{}"]/g, "").split(",");
-    return { queues: this.#json(given.filter((name) => this.ready.has(name))), nextWakeMs: null };
+    return { queues: this.#json(given.filter((name) => this.ready.has(name))), nextWakeMs: null, tookMs: 1 };
   }
 
   #json(names: readonly string[]): string {
