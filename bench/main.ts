@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { chartOf } from "./chart.ts";
 import { contenders } from "./contenders/index.ts";
 import { Databases } from "./databases.ts";
 import { machineFacts } from "./machine.ts";
@@ -9,6 +10,13 @@ import { Bench, type Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
 import { costliestStatements, statementSettings } from "./statements.ts";
 import { tableOf } from "./table.ts";
+
+interface Result {
+  readonly at: string;
+  readonly facts: unknown;
+  readonly options: BenchOptions;
+  readonly reports: readonly Report[];
+}
 
 const RESULTS = new URL("results/", import.meta.url);
 
@@ -30,7 +38,7 @@ async function runBench(options: BenchOptions): Promise<void> {
       reports.push(await runScenario(scenario, options, databases));
       if (options.profile) console.log(await costliestStatements(databases.admin, 25));
     }
-    save({ at: new Date().toISOString(), facts, options, reports });
+    await save({ at: new Date().toISOString(), facts, options, reports });
   } finally {
     await databases.close();
     await postgres.stop();
@@ -49,9 +57,11 @@ async function runScenario(scenario: Scenario, options: BenchOptions, databases:
   return report;
 }
 
-function save(result: { readonly at: string } & Record<string, unknown>): void {
+async function save(result: Result): Promise<void> {
   mkdirSync(RESULTS, { recursive: true });
   const file = new URL(`${result.at.replaceAll(":", "-")}.json`, RESULTS);
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   console.log(`\nwritten to ${file.pathname}`);
+  const chart = await chartOf(result.reports);
+  if (chart !== undefined) writeFileSync(new URL(file.href.replace(/json$/, "svg")), chart);
 }

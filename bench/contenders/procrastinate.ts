@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Connector, createApp, type DeferOptions, defineTask, type WorkerOptions } from "procrastinate";
+import type { DrizzleConnectorOptions } from "procrastinate/drizzle";
 import type { Contender, EnqueueOptions, Handler, Payload, Session, WorkName } from "../contender.ts";
 import { type BareDriver, bareDrivers, openBareConnector } from "./bare-connector.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
@@ -36,6 +37,12 @@ export const procrastinate: readonly Contender[] = [
     contender(procrastinateDeleted(driver), "nothing", ["drain", "footprint"], (url) => connect(driver, DELETING, url)),
     contender(procrastinateDefault(driver), "the job's row", ["drain"], (url) => connect(driver, {}, url)),
   ]),
+  // What a prepared statement saves is in deferring.
+  ...(["node-postgres", "postgres.js"] as const).map((driver) =>
+    contender(procrastinatePrepared(driver), "the job's row", ["latency", "defer", "transaction"], (url) =>
+      connect(driver, KEEPING, url, { prepare: true }),
+    ),
+  ),
   ...bareDrivers.map((driver) =>
     contender(procrastinateBare(driver), "the job's row", ["drain"], (url) => connectBare(driver, url)),
   ),
@@ -51,6 +58,10 @@ export function procrastinateDeleted(driver: Driver): string {
 
 export function procrastinateDefault(driver: Driver): string {
   return `procrastinate default, ${driver}`;
+}
+
+export function procrastinatePrepared(driver: Driver): string {
+  return `procrastinate preparing, ${driver}`;
 }
 
 export function procrastinateBare(driver: BareDriver): string {
@@ -76,11 +87,16 @@ async function prepare(url: string): Promise<void> {
   await createOrders(url);
 }
 
-async function connect(driver: Driver, settings: WorkerOptions, url: string): Promise<Session> {
+async function connect(
+  driver: Driver,
+  settings: WorkerOptions,
+  url: string,
+  options: DrizzleConnectorOptions = {},
+): Promise<Session> {
   const business = await openBusinessApp(driver, url);
   const connector =
     business.orm === "drizzle"
-      ? (await import("procrastinate/drizzle")).drizzleConnector(business.db)
+      ? (await import("procrastinate/drizzle")).drizzleConnector(business.db, options)
       : (await import("procrastinate/prisma")).prismaConnector(business.prisma, { listen: business.pool });
   // Each transaction goes back to the connector whose app began it.
   const queue = openQueue(connector as Connector<object>, settings);
