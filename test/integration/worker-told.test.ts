@@ -115,15 +115,15 @@ test("what is told wrongly starts nothing that should not run", async () => {
 
 test("a job that another transaction keeps locked is not waited for", async () => {
   const app = queue.app([task]);
-  await using _worker = startWorker(app, SLEEPY);
-  await untilIdle();
-  await queue.transaction(async (tx) => {
-    const id = await app.defer(task, { n: 1 }, { scheduleIn: { hours: 1 } });
-    await queue.pool.query("update procrastinate_jobs set ready = true, wake_at = null, scheduled_at = null");
+  const id = await app.defer(task, { n: 1 });
+  await using _worker = await queue.transaction(async (tx) => {
     await tx.query("select from procrastinate_jobs where id = $1::text::bigint for update", [String(id)]);
+    const worker = startWorker(app, SLEEPY);
+    await untilIdle();
     await notify({ queue: "default", delayMs: 0, job: String(id) });
     await app.defer(task, { n: 2 });
     await until(() => begun.length === 1);
+    return worker;
   });
   await until(() => begun.length === 2);
   expect(begun).toEqual([2, 1]);
