@@ -7,6 +7,8 @@ import type {
   JobEventTypeEnum,
   JobStatusEnum,
   PeriodicDeferColumns,
+  QueueColumns,
+  ScheduleColumns,
   WorkerColumns,
 } from "./table-types.ts";
 
@@ -21,6 +23,7 @@ export function jobColumns(status: JobStatusEnum): JobColumns {
     taskName: shortText("task_name").notNull(),
     priority: integer("priority").notNull().default(0),
     lock: text("lock"),
+    mutex: boolean("mutex").notNull().default(false),
     queueingLock: text("queueing_lock"),
     args: jsonb("args").$type<JsonObject>().notNull().default({}),
     status: status("status").notNull().default("todo"),
@@ -34,6 +37,7 @@ export function jobColumns(status: JobStatusEnum): JobColumns {
     startedAt: moment("started_at"),
     finishedAt: moment("finished_at"),
     result: jsonb("result"),
+    progress: jsonb("progress"),
     ready: boolean("ready").notNull().default(true),
     wakeAt: moment("wake_at"),
     queueingKey: text("queueing_key"),
@@ -63,6 +67,35 @@ export function periodicDeferColumns(): PeriodicDeferColumns {
     // The default is the version of the tables: a worker reads it before it starts. It is here because every upgrade
     // changes it, beside a busy table, and a migration that waits for two busy tables ends in deadlocks.
     schemaVersion: integer("schema_version").notNull().default(1),
+  };
+}
+
+export function scheduleColumns(): ScheduleColumns {
+  return {
+    id: id(),
+    taskName: shortText("task_name").notNull(),
+    periodicId: shortText("periodic_id").notNull().default(""),
+    cron: text("cron").notNull(),
+    timezone: text("timezone").notNull().default("UTC"),
+    args: jsonb("args").$type<JsonObject>().notNull().default({}),
+    queueName: shortText("queue_name"),
+    priority: integer<string>("priority"),
+    lock: text("lock"),
+    queueingLock: text("queueing_lock"),
+    missed: text("missed").notNull().default("once"),
+    maxDelaySeconds: integer<string>("max_delay_seconds"),
+    inCode: boolean("in_code").notNull().default(false),
+    pausedAt: moment("paused_at"),
+    lastTick: bigint("last_tick", { mode: "bigint" }),
+    createdAt: moment("created_at").notNull().defaultNow(),
+    seenAt: moment("seen_at").notNull().defaultNow(),
+  };
+}
+
+export function queueColumns(): QueueColumns {
+  return {
+    name: shortText("name").primaryKey(),
+    pausedAt: moment("paused_at"),
   };
 }
 

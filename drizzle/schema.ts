@@ -17,5 +17,9 @@ export const procrastinateWorkers: ProcrastinateTables["procrastinateWorkers"] =
 /** The ticks of periodic tasks that were deferred, so that each is deferred once. */
 export const procrastinatePeriodicDefers: ProcrastinateTables["procrastinatePeriodicDefers"] =
   tables.procrastinatePeriodicDefers;
+/** When tasks are deferred by themselves: what the code says, and what was added at run time. */
+export const procrastinateSchedules: ProcrastinateTables["procrastinateSchedules"] = tables.procrastinateSchedules;
+/** What is said of queues: which of them are paused. */
+export const procrastinateQueues: ProcrastinateTables["procrastinateQueues"] = tables.procrastinateQueues;
 /** What happened to jobs, as far as their own timestamps do not tell. */
 export const procrastinateEvents: ProcrastinateTables["procrastinateEvents"] = tables.procrastinateEvents;

@@ -43,6 +43,7 @@ export type JobColumns = {
   taskName: Column<Varchar, Given>;
   priority: Column<Integer, Defaulted>;
   lock: Text;
+  mutex: Column<Boolean, Defaulted>;
   queueingLock: Text;
   args: Column<Json, Defaulted & { $type: JsonObject }>;
   status: Column<ReturnType<JobStatusEnum>, Defaulted>;
@@ -56,6 +57,7 @@ export type JobColumns = {
   startedAt: Timestamp;
   finishedAt: Timestamp;
   result: Json;
+  progress: Json;
   ready: Column<Boolean, Defaulted>;
   wakeAt: Timestamp;
   queueingKey: Text;
@@ -81,6 +83,31 @@ export type PeriodicDeferColumns = {
   schemaVersion: Column<Integer, Defaulted>;
 };
 
+export type ScheduleColumns = {
+  id: Id;
+  taskName: Column<Varchar, Given>;
+  periodicId: Column<Varchar, Defaulted>;
+  cron: Column<Text, Given>;
+  timezone: Column<Text, Defaulted>;
+  args: Column<Json, Defaulted & { $type: JsonObject }>;
+  queueName: Varchar;
+  priority: Integer;
+  lock: Text;
+  queueingLock: Text;
+  missed: Column<Text, Defaulted>;
+  maxDelaySeconds: Integer;
+  inCode: Column<Boolean, Defaulted>;
+  pausedAt: Timestamp;
+  lastTick: BigInt;
+  createdAt: Column<Timestamp, Defaulted>;
+  seenAt: Column<Timestamp, Defaulted>;
+};
+
+export type QueueColumns = {
+  name: Column<Varchar, Given & { isPrimaryKey: true }>;
+  pausedAt: Timestamp;
+};
+
 export type EventColumns = {
   id: Id;
   jobId: Column<BigInt, Given>;
@@ -104,5 +131,7 @@ export interface ProcrastinateTables<
   readonly procrastinateJobs: ReturnType<typeof pgTable<`${Prefix}jobs`, JobColumns>>;
   readonly procrastinateWorkers: ReturnType<typeof pgTable<`${Prefix}workers`, WorkerColumns>>;
   readonly procrastinatePeriodicDefers: ReturnType<typeof pgTable<`${Prefix}periodic_defers`, PeriodicDeferColumns>>;
+  readonly procrastinateSchedules: ReturnType<typeof pgTable<`${Prefix}schedules`, ScheduleColumns>>;
+  readonly procrastinateQueues: ReturnType<typeof pgTable<`${Prefix}queues`, QueueColumns>>;
   readonly procrastinateEvents: ReturnType<typeof pgTable<`${Prefix}events`, EventColumns>>;
 }

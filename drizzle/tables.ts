@@ -4,7 +4,14 @@ import { InvalidOptionError } from "../src/errors.ts";
 import { JOB_EVENT_TYPES, JOB_STATUSES } from "../src/job.ts";
 import { checkKnownOptions } from "../src/option-checks.ts";
 import { type TableOptions, tableNames } from "../src/sql/statement.ts";
-import { eventColumns, jobColumns, periodicDeferColumns, workerColumns } from "./columns.ts";
+import {
+  eventColumns,
+  jobColumns,
+  periodicDeferColumns,
+  queueColumns,
+  scheduleColumns,
+  workerColumns,
+} from "./columns.ts";
 import type {
   EventColumns,
   JobColumns,
@@ -12,6 +19,8 @@ import type {
   JobStatusEnum,
   PeriodicDeferColumns,
   ProcrastinateTables,
+  QueueColumns,
+  ScheduleColumns,
   WorkerColumns,
 } from "./table-types.ts";
 
@@ -30,7 +39,7 @@ export interface ProcrastinateTablesOptions<Prefix extends string, Schema extend
  *
  * ```ts
  * export const { procrastinateSchema, procrastinateJobs, procrastinateWorkers, procrastinatePeriodicDefers,
- *   procrastinateEvents, procrastinateJobStatus, procrastinateJobEventType } = createProcrastinateTables({ schema: "queue" });
+ *   procrastinateSchedules, procrastinateQueues, procrastinateEvents, procrastinateJobStatus, procrastinateJobEventType } = createProcrastinateTables({ schema: "queue" });
  * ```
  *
  * With another schema, drizzle-kit's `push` and `pull` need `schemaFilter: ["public", "queue"]` in their config.
@@ -77,6 +86,8 @@ function createTables({ schema, prefix = "procrastinate_" }: TableOptions) {
     procrastinateJobs: jobsTable(table, name, procrastinateJobStatus),
     procrastinateWorkers: table<`${string}workers`, WorkerColumns>(name("workers"), workerColumns()),
     procrastinatePeriodicDefers: periodicDefersTable(table, name),
+    procrastinateSchedules: schedulesTable(table, name),
+    procrastinateQueues: table<`${string}queues`, QueueColumns>(name("queues"), queueColumns()),
     procrastinateEvents: eventsTable(table, name, procrastinateJobEventType),
   };
 }
@@ -122,6 +133,14 @@ function periodicDefersTable(table: TableFunction, name: Name) {
       uniqueIndex(name("periodic_defers_tick_idx")).on(t.taskName, t.periodicId, t.deferTimestamp),
     ],
   );
+}
+
+function schedulesTable(table: TableFunction, name: Name) {
+  return table<`${string}schedules`, ScheduleColumns>(name("schedules"), scheduleColumns(), (t) => [
+    // One schedule per task and id.
+    uniqueIndex(name("schedules_task_idx")).on(t.taskName, t.periodicId),
+    check(name("schedules_missed_check"), sql`missed in ('skip', 'once', 'all')`),
+  ]);
 }
 
 function eventsTable(table: TableFunction, name: Name, type: JobEventTypeEnum) {

@@ -21,6 +21,10 @@ alter table procrastinate_jobs
   add constraint procrastinate_jobs_wake_check check (status <> 'todo' or wake_at is distinct from 'infinity'::timestamptz),
   add constraint procrastinate_jobs_schedule_check check (scheduled_at < 'infinity');
 
+alter table procrastinate_schedules
+  drop constraint if exists procrastinate_schedules_missed_check,
+  add constraint procrastinate_schedules_missed_check check (missed in ('skip', 'once', 'all'));
+
 -- Optional, for queues under load: a claim then is a heap-only update that writes no index.
 alter table procrastinate_jobs set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
 alter table procrastinate_workers set (fillfactor = 50);

@@ -4,7 +4,7 @@ import type { JsonObject } from "./json.ts";
 export const JOB_STATUSES = ["todo", "doing", "succeeded", "failed", "cancelled", "aborted"] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** What the events table says of a job; Procrastinate's names, and `rescued`. */
+/** What the events table says of a job; Procrastinate's names, and three of our own: `rescued`, `changed`, `logged`. */
 export const JOB_EVENT_TYPES = [
   "deferred",
   "started",
@@ -17,6 +17,8 @@ export const JOB_EVENT_TYPES = [
   "scheduled",
   "retried",
   "rescued",
+  "changed",
+  "logged",
 ] as const;
 export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
 

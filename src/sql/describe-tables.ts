@@ -14,7 +14,7 @@ export interface TablesDescription {
   readonly restrictingKeys: readonly string[];
 }
 
-const SUFFIXES = ["jobs", "workers", "periodic_defers", "events"];
+const SUFFIXES = ["jobs", "workers", "periodic_defers", "schedules", "queues", "events"];
 const ENUM_SUFFIXES = ["job_status", "job_event_type"];
 /** What does not begin with the prefix is the app's own, whatever it is called. */
 const bare = (name: string): string =>

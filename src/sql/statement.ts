@@ -16,6 +16,8 @@ export interface TableNames {
   readonly jobs: string;
   readonly workers: string;
   readonly periodicDefers: string;
+  readonly schedules: string;
+  readonly queues: string;
   readonly events: string;
   readonly jobStatus: string;
   readonly jobEventType: string;
@@ -42,6 +44,8 @@ export function tableNames(options: TableOptions = {}): TableNames {
     jobs: name("jobs"),
     workers: name("workers"),
     periodicDefers: name("periodic_defers"),
+    schedules: name("schedules"),
+    queues: name("queues"),
     events: name("events"),
     jobStatus: name("job_status"),
     jobEventType: name("job_event_type"),

@@ -124,8 +124,8 @@ describe("schema add for Prisma", () => {
       output: expect.stringMatching(/createApp\(\{ tables: \{ schema: "queue", prefix: "pq_" \} \}\)/),
     });
     const text = read("db/models/procrastinate.prisma");
-    expect(text.match(/^ {2}@@ignore$/gm)).toHaveLength(4);
-    expect(text.match(/^ {2}@@schema\("queue"\)$/gm)).toHaveLength(6);
+    expect(text.match(/^ {2}@@ignore$/gm)).toHaveLength(6);
+    expect(text.match(/^ {2}@@schema\("queue"\)$/gm)).toHaveLength(8);
     expect(text).toContain('@@map("pq_jobs")');
     expect(text).not.toContain('"procrastinate_');
   });

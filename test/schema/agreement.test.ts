@@ -48,7 +48,7 @@ async function open(options: { readonly empty: boolean }): Promise<TestDatabase>
 }
 
 test("the migrations make all tables, with storage parameters", () => {
-  expect(bySql.filter((fact) => fact.startsWith("column procrastinate_jobs."))).toHaveLength(22);
+  expect(bySql.filter((fact) => fact.startsWith("column procrastinate_jobs."))).toHaveLength(24);
   expect(bySql.filter((fact) => NOT_IN_DRIZZLE.test(fact))).toHaveLength(2);
   expect(bySql.filter((fact) => fact.startsWith("trigger"))).toEqual([]);
 });

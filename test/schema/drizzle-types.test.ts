@@ -26,10 +26,10 @@ const users = pgTable("users", {
 
 const [job] = await db.select().from(procrastinateJobs).where(eq(procrastinateJobs.status, "todo"));
 export const row: Equal<typeof job & {}, {
-  id: bigint; queueName: string; taskName: string; priority: number; lock: string | null; queueingLock: string | null;
+  id: bigint; queueName: string; taskName: string; priority: number; lock: string | null; queueingLock: string | null; mutex: boolean;
   args: JsonObject; status: Status; scheduledAt: Date | null; attempts: number; abortRequested: boolean;
   workerId: bigint | null; lease: number; rescues: number; deferredAt: Date; startedAt: Date | null;
-  finishedAt: Date | null; result: unknown; ready: boolean; wakeAt: Date | null; queueingKey: string | null;
+  finishedAt: Date | null; result: unknown; progress: unknown; ready: boolean; wakeAt: Date | null; queueingKey: string | null;
   runningLock: string | null;
 }> = true;
 const [worker] = await db.select().from(procrastinateWorkers);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createProcrastinateTables } from "../../drizzle/index.ts";
 import * as schema from "../../drizzle/schema.ts";
 
-test("the schema file exports four tables and two enums, under names of their own, and nothing else", () => {
+test("the schema file exports six tables and two enums, under names of their own, and nothing else", () => {
   const kinds = Object.entries(schema).map(([name, value]) => [
     name,
     is(value, PgTable) ? getTableName(value) : isPgEnum(value) && value.enumName,
@@ -13,6 +13,8 @@ test("the schema file exports four tables and two enums, under names of their ow
     procrastinateJobs: "procrastinate_jobs",
     procrastinateWorkers: "procrastinate_workers",
     procrastinatePeriodicDefers: "procrastinate_periodic_defers",
+    procrastinateSchedules: "procrastinate_schedules",
+    procrastinateQueues: "procrastinate_queues",
     procrastinateEvents: "procrastinate_events",
     procrastinateJobStatus: "procrastinate_job_status",
     procrastinateJobEventType: "procrastinate_job_event_type",

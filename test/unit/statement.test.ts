@@ -32,6 +32,8 @@ describe("the names of the tables", () => {
       jobs: '"procrastinate_jobs"',
       workers: '"procrastinate_workers"',
       periodicDefers: '"procrastinate_periodic_defers"',
+      schedules: '"procrastinate_schedules"',
+      queues: '"procrastinate_queues"',
       events: '"procrastinate_events"',
       jobStatus: '"procrastinate_job_status"',
       jobEventType: '"procrastinate_job_event_type"',

@@ -9,6 +9,8 @@ const EXPORTS = [
   "procrastinateJobs",
   "procrastinateWorkers",
   "procrastinatePeriodicDefers",
+  "procrastinateSchedules",
+  "procrastinateQueues",
   "procrastinateEvents",
   "procrastinateJobStatus",
   "procrastinateJobEventType",

@@ -5,7 +5,7 @@ CREATE SCHEMA IF NOT EXISTS "public";
 CREATE TYPE "procrastinate_job_status" AS ENUM ('todo', 'doing', 'succeeded', 'failed', 'cancelled', 'aborted');
 
 -- CreateEnum
-CREATE TYPE "procrastinate_job_event_type" AS ENUM ('deferred', 'started', 'deferred_for_retry', 'failed', 'succeeded', 'cancelled', 'abort_requested', 'aborted', 'scheduled', 'retried', 'rescued');
+CREATE TYPE "procrastinate_job_event_type" AS ENUM ('deferred', 'started', 'deferred_for_retry', 'failed', 'succeeded', 'cancelled', 'abort_requested', 'aborted', 'scheduled', 'retried', 'rescued', 'changed', 'logged');
 
 -- CreateTable
 CREATE TABLE "procrastinate_jobs" (
@@ -14,6 +14,7 @@ CREATE TABLE "procrastinate_jobs" (
     "task_name" VARCHAR(128) NOT NULL,
     "priority" INTEGER NOT NULL DEFAULT 0,
     "lock" TEXT,
+    "mutex" BOOLEAN NOT NULL DEFAULT false,
     "queueing_lock" TEXT,
     "args" JSONB NOT NULL DEFAULT '{}',
     "status" "procrastinate_job_status" NOT NULL DEFAULT 'todo',
@@ -27,6 +28,7 @@ CREATE TABLE "procrastinate_jobs" (
     "started_at" TIMESTAMPTZ,
     "finished_at" TIMESTAMPTZ,
     "result" JSONB,
+    "progress" JSONB,
     "ready" BOOLEAN NOT NULL DEFAULT true,
     "wake_at" TIMESTAMPTZ,
     "queueing_key" TEXT,
@@ -57,6 +59,37 @@ CREATE TABLE "procrastinate_periodic_defers" (
     "schema_version" INTEGER NOT NULL DEFAULT 1,
 
     CONSTRAINT "procrastinate_periodic_defers_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "procrastinate_schedules" (
+    "id" BIGSERIAL NOT NULL,
+    "task_name" VARCHAR(128) NOT NULL,
+    "periodic_id" VARCHAR(128) NOT NULL DEFAULT '',
+    "cron" TEXT NOT NULL,
+    "timezone" TEXT NOT NULL DEFAULT 'UTC',
+    "args" JSONB NOT NULL DEFAULT '{}',
+    "queue_name" VARCHAR(128),
+    "priority" INTEGER,
+    "lock" TEXT,
+    "queueing_lock" TEXT,
+    "missed" TEXT NOT NULL DEFAULT 'once',
+    "max_delay_seconds" INTEGER,
+    "in_code" BOOLEAN NOT NULL DEFAULT false,
+    "paused_at" TIMESTAMPTZ,
+    "last_tick" BIGINT,
+    "created_at" TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "seen_at" TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "procrastinate_schedules_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "procrastinate_queues" (
+    "name" VARCHAR(128) NOT NULL,
+    "paused_at" TIMESTAMPTZ,
+
+    CONSTRAINT "procrastinate_queues_pkey" PRIMARY KEY ("name")
 );
 
 -- CreateTable
@@ -121,6 +154,9 @@ CREATE UNIQUE INDEX "procrastinate_jobs_running_lock_idx" ON "procrastinate_jobs
 
 -- CreateIndex
 CREATE UNIQUE INDEX "procrastinate_periodic_defers_tick_idx" ON "procrastinate_periodic_defers"("task_name", "periodic_id", "defer_timestamp");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "procrastinate_schedules_task_idx" ON "procrastinate_schedules"("task_name", "periodic_id");
 
 -- CreateIndex
 CREATE INDEX "procrastinate_events_job_id_idx" ON "procrastinate_events"("job_id");
