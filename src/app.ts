@@ -3,6 +3,8 @@ import type { Connector } from "./connector.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import { ConnectorError, InvalidOptionError } from "./errors.ts";
+import { createJobManager, type WorkerList } from "./jobs/create-job-manager.ts";
+import type { JobManager } from "./jobs/job-manager.ts";
 import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
@@ -65,6 +67,12 @@ export interface App<Tx> extends Deferrer<Tx> {
    */
   checkTables(): Promise<TablesReport>;
 
+  /** Looks at jobs, and cancels, retries, changes and deletes them. */
+  readonly jobs: JobManager<Tx>;
+
+  /** The workers of all processes. */
+  readonly workers: WorkerList<Tx>;
+
   /** What the app logs to. */
   readonly logger: Logger;
 
@@ -113,6 +121,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   const forWorkers = { connector, tables, tasks, deferrer, logger, clock: systemClock, random: systemRandom };
   return {
     ...deferrer,
+    ...createJobManager({ connector, tables, clock: systemClock }),
     configure: (task, bound) => ({
       defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
       batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),

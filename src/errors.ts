@@ -7,7 +7,10 @@ export type ErrorCode =
   | "invalid_args"
   | "invalid_option"
   | "job_aborted"
+  | "job_not_found"
+  | "job_status"
   | "job_timeout"
+  | "job_wait_timeout"
   | "lease_lost"
   | "completion_rolled_back"
   | "schema_file"
@@ -86,12 +89,11 @@ export class InvalidArgsError extends ProcrastinateError {
 export class AlreadyEnqueuedError extends ProcrastinateError {
   readonly queueingLock: string;
 
-  constructor(queueingLock: string) {
-    super(
-      "already_enqueued",
-      `A job with the queueing lock "${queueingLock}" is waiting already. ` +
-        `Catch this error, or pass onConflict: "ignore" or "replace" to get the id of the waiting job.`,
-    );
+  constructor(
+    queueingLock: string,
+    fix = `Catch this error, or pass onConflict: "ignore" or "replace" to get the id of the waiting job.`,
+  ) {
+    super("already_enqueued", `A job with the queueing lock "${queueingLock}" is waiting already. ${fix}`);
     this.queueingLock = queueingLock;
   }
 }
