@@ -23,7 +23,7 @@ export interface ListRequest {
 }
 
 /** The jobs of a page travel as one text, which has limits in Postgres and in JavaScript. */
-const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 const LAST = { asc: "infinity", desc: "-infinity" };
 const COLUMNS: Readonly<Record<Exclude<JobOrder, "id">, string>> = {
