@@ -4,6 +4,8 @@ import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import { checkDeferOptions } from "./defer/new-job.ts";
 import { ConnectorError } from "./errors.ts";
+import { createJobManager, type WorkerList } from "./jobs/create-job-manager.ts";
+import type { JobManager } from "./jobs/job-manager.ts";
 import type { JsonCompatible } from "./json.ts";
 import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
@@ -66,6 +68,12 @@ export interface App<Tx> extends Deferrer<Tx> {
    */
   checkTables(): Promise<TablesReport>;
 
+  /** Looks at jobs, and cancels, retries, changes and deletes them. */
+  readonly jobs: JobManager<Tx>;
+
+  /** The workers of all processes. */
+  readonly workers: WorkerList<Tx>;
+
   /** What the app logs to. */
   readonly logger: Logger;
 
@@ -120,6 +128,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
         batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
       };
     },
+    ...createJobManager({ connector, tables, clock: systemClock }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),

@@ -23,12 +23,35 @@ export {
   TaskNotRunnableError,
 } from "./errors.ts";
 export type { WorkerEvent, WorkerEventMap } from "./events.ts";
-export type { Job, JobStatus } from "./job.ts";
+export type { Job, JobEventType, JobStatus } from "./job.ts";
+export type { WorkerList } from "./jobs/create-job-manager.ts";
+export { JobNotFoundError, JobStatusError, JobWaitTimeoutError } from "./jobs/job-errors.ts";
+export type { JobFilter } from "./jobs/job-filter.ts";
+export type {
+  BulkOptions,
+  CancelJobOptions,
+  CancelledCounts,
+  CountByOptions,
+  JobManager,
+  JobPage,
+  ListJobsOptions,
+  ListStalledOptions,
+  RescheduleJobOptions,
+  RetriedCounts,
+  RetryJobOptions,
+  WaitForJobOptions,
+  WithTx,
+} from "./jobs/job-manager.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { TablesReport } from "./schema/check-tables.ts";
 export type { TableFinding } from "./schema/compare-tables.ts";
+export type { CancelOutcome } from "./sql/cancel-jobs.ts";
+export type { GroupCounts, JobGroup, StatusCounts } from "./sql/count-jobs.ts";
+export type { JobOrder } from "./sql/list-jobs.ts";
+export type { WorkerInfo } from "./sql/list-workers.ts";
 export type { TableOptions } from "./sql/statement.ts";
+export type { JobEvent, StoredJob } from "./stored-job.ts";
 export type {
   BatchDeferOptions,
   DeferOptions,

@@ -2,6 +2,7 @@ import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
 import { AlreadyEnqueuedError, InvalidArgsError, InvalidOptionError, ProcrastinateError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { retryTransient } from "../retry-transient.ts";
 import { deleteJobs } from "../sql/delete-jobs.ts";
 import { findWaitingJob } from "../sql/find-waiting-job.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
@@ -13,7 +14,6 @@ import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
-import { retryTransient } from "./retry-transient.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {

@@ -1,7 +1,7 @@
-import { durationToMs } from "../duration.ts";
 import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
 import { findJsonProblem } from "../json.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { scheduleOf } from "../schedule.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
 import { type AnyTask, checkTask, type KeyOption } from "../task/task.ts";
@@ -17,9 +17,6 @@ const DEFER_OPTION_NAMES = [
   "scheduleAt",
   "scheduleIn",
 ];
-
-/** The last moment of the year 9999: later ones have no ISO form that every driver reads. */
-const MAX_TIME_MS = 253_402_300_799_999;
 
 /** @throws InvalidOptionError when the options are unknown, out of bounds or contradict each other. */
 export function checkDeferOptions(options: DeferOptions): void {
@@ -87,36 +84,4 @@ function keyOf(
   if (given !== undefined) return given;
   const key = typeof option === "function" ? option(args as never) : option;
   return key === undefined || key === null ? null : checkLockKey(name, key);
-}
-
-function scheduleOf({ scheduleAt, scheduleIn }: DeferOptions): { atMs: number | null; inMs: number | null } {
-  if (scheduleAt !== undefined && scheduleIn !== undefined) {
-    throw new InvalidOptionError("scheduleIn", scheduleIn, "was given together with scheduleAt. Give one of them.");
-  }
-  if (scheduleAt !== undefined) return { atMs: momentToMs(scheduleAt), inMs: null };
-  if (scheduleIn === undefined) return { atMs: null, inMs: null };
-  const inMs = durationToMs(scheduleIn, "scheduleIn");
-  if (inMs > MAX_TIME_MS / 2) throw new InvalidOptionError("scheduleIn", inMs, "ms is more than 4,000 years.");
-  // No delay is no schedule: the clock would have gone on by the time of the comparison, and the job be set aside.
-  return { atMs: null, inMs: inMs === 0 ? null : inMs };
-}
-
-const ISO_WITH_OFFSET = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
-
-function momentToMs(moment: Date | string): number {
-  if (typeof moment === "string" && !(ISO_WITH_OFFSET.test(moment) && isCalendarDay(moment.slice(0, 10)))) {
-    const fix = "is not an ISO 8601 time with its offset. Write it like 2026-03-04T05:06:07Z or +01:00.";
-    throw new InvalidOptionError("scheduleAt", moment, fix);
-  }
-  const ms = typeof moment === "string" ? Date.parse(moment) : moment instanceof Date ? moment.getTime() : Number.NaN;
-  if (Number.isNaN(ms)) throw new InvalidOptionError("scheduleAt", moment, "is not a valid Date or ISO 8601 time.");
-  // Anything in the past means now; the bound keeps it a time that Postgres has.
-  if (ms > MAX_TIME_MS) throw new InvalidOptionError("scheduleAt", moment, "is after the year 9999.");
-  return Math.max(ms, 0);
-}
-
-/** Date.parse takes February 30th for March 2nd. */
-function isCalendarDay(day: string): boolean {
-  const start = new Date(`${day}T00:00:00Z`);
-  return !Number.isNaN(start.getTime()) && start.toISOString().startsWith(day);
 }

@@ -30,7 +30,7 @@ type UnusualJob = readonly [
 ];
 
 /** Milliseconds since 1970. */
-const milliseconds = (time: string): string => `round(date_part('epoch', ${time}) * 1000)`;
+export const milliseconds = (time: string): string => `round(date_part('epoch', ${time}) * 1000)`;
 
 /** Whether the job of a row is not what nearly all are: in the first queue, the first time, without options. */
 function isUnusual(row: string, firstQueue: string): string {

@@ -1,5 +1,5 @@
 import { notifyIdle } from "./job-row.ts";
-import { type QueueSql, statement, textArray } from "./statement.ts";
+import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 /**
  * $1 locks. Makes the head of each lock ready again, where it was set aside and nobody runs under the lock.
@@ -46,4 +46,24 @@ export interface Promoted {
 export async function promoteLocks(sql: QueueSql, locks: readonly string[]): Promise<Promoted> {
   const row = await run<{ promoted: number; held: string | null }>(sql, [textArray(locks)]);
   return { promoted: row.promoted, held: row.held === null ? [] : (JSON.parse(row.held) as string[]) };
+}
+
+/** Of more locks than these the workers look at all. */
+const FEW_LOCKS = 20;
+
+/**
+ * Asks the workers to promote the locks of the relation `left` (lock), where `when` holds: for a transaction that goes
+ * on, as the notification comes with its commit. A lock whose JSON would be too long for one (8,000 bytes, of which a
+ * control character takes six) is swept for, and so are many locks.
+ */
+export function leaveToWorkers(t: TableNames, left: string, when: string): string {
+  return `select count(pg_notify('${t.channel.replaceAll("'", "''")}', p.payload))::int as told from (
+    select distinct case when x.locks <= ${FEW_LOCKS} and octet_length(x.payload) < 8000 then x.payload else '{"sweep": true}' end as payload
+    from (select json_build_object('promote', l.lock)::text as payload, count(*) over () as locks
+      from (select distinct lock from ${left} where lock is not null) l) x
+    where ${when}) p`;
+}
+
+export function parseLocks(text: string | null): string[] {
+  return text === null ? [] : (JSON.parse(text) as string[]);
 }

@@ -41,6 +41,6 @@ test("a connector that cannot listen, or has one session, is not asked for more"
   const none = () => Promise.reject(new Error("not called"));
   const all = conformanceCases(none);
   const fewer = conformanceCases(none, { listens: false, singleSession: true });
-  expect(all.length - fewer.length).toBe(2);
+  expect(all.length - fewer.length).toBe(3);
   expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
 });

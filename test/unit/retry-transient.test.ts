@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import { DatabaseError } from "../../src/database-error.ts";
-import { retryTransient } from "../../src/defer/retry-transient.ts";
+import { retryTransient } from "../../src/retry-transient.ts";
 
 function failure(code: string): DatabaseError {
   return new DatabaseError("insert_jobs", Object.assign(new Error("failed"), { code }));

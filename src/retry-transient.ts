@@ -1,5 +1,5 @@
-import { type Clock, type Random, systemClock, systemRandom } from "../clock.ts";
-import { DatabaseError } from "../database-error.ts";
+import { type Clock, type Random, systemClock, systemRandom } from "./clock.ts";
+import { DatabaseError } from "./database-error.ts";
 
 /** A hundred callers on one row of serializable sessions needed six. */
 const MAX_ROUNDS = 10;
