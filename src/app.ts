@@ -8,6 +8,7 @@ import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { PeriodicDeferrer } from "./periodic/periodic-deferrer.ts";
 import { PeriodicRegistry, type PeriodicTask } from "./periodic/periodic-task.ts";
+import { createScheduleManager, type ScheduleManager } from "./periodic/schedule-manager.ts";
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
@@ -70,6 +71,9 @@ export interface App<Tx> extends Deferrer<Tx> {
    */
   checkTables(): Promise<TablesReport>;
 
+  /** The schedules that are stored in the database: to list, pause, resume and run them, and to add more at run time. */
+  readonly periodic: ScheduleManager<Tx>;
+
   /** What the app logs to. */
   readonly logger: Logger;
 
@@ -131,6 +135,11 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
+    periodic: createScheduleManager({
+      ...code,
+      sqlOf: (tx) => queueSql(tx === undefined ? connector.pool : connector.using(tx), tables),
+      defer: jobs.defer.bind(jobs),
+    }),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),

@@ -19,16 +19,18 @@ export class PeriodicTaskAlreadyRegisteredError extends ProcrastinateError {
   }
 }
 
-/** The database has no schedule of this task with this `periodicId`. */
+/** There is no schedule of this task with this `periodicId`, or only another app knows the arguments of its jobs. */
 export class ScheduleNotFoundError extends ProcrastinateError {
   readonly taskName: string;
   readonly periodicId: string;
 
-  constructor(taskName: string, periodicId: string) {
+  constructor(taskName: string, periodicId: string, { isStored = false }: { readonly isStored?: boolean } = {}) {
+    const schedule = label(taskName, periodicId);
     super(
       "schedule_not_found",
-      `There is no schedule of ${label(taskName, periodicId)}. ` +
-        "Schedules of the code are there once a worker of it has started; app.periodic.list() has them all.",
+      isStored
+        ? `The schedule of ${schedule} is in the code of another app, or of another version of this one: call that.`
+        : `There is no schedule of ${schedule}. app.periodic.list() gives those that there are.`,
     );
     this.taskName = taskName;
     this.periodicId = periodicId;

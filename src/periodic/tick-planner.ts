@@ -1,6 +1,7 @@
 import type { StoredSchedule } from "../sql/list-schedules.ts";
 import { parseCron } from "./cron.ts";
 import { type DueTimes, dueTimes, MISSED_POLICIES } from "./due-times.ts";
+import { DEFAULT_MAX_DELAY_SECONDS } from "./schedule-row.ts";
 
 interface Wait {
   readonly cron: string;
@@ -10,8 +11,6 @@ interface Wait {
 }
 
 const NOTHING = { due: undefined, hasMore: false, ignored: undefined, next: undefined };
-/** Without a bound of its own, as a row that was inserted by hand. */
-const DEFAULT_MAX_DELAY_SECONDS = 600;
 
 /**
  * Says what is due, and remembers until when nothing is: asking a cron expression takes a quarter of a millisecond, and

@@ -1,19 +1,22 @@
 import type { JsonObject } from "../json.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
+/** The row `s` of a schedule as it travels. */
+export const SCHEDULE_ROW = `json_build_array(s.id::text, s.task_name, s.periodic_id, s.cron, s.timezone, s.missed, s.max_delay_seconds,
+    coalesce(s.last_tick, floor(extract(epoch from s.created_at)))::float8, s.in_code, s.paused_at is not null,
+    case when not s.in_code then json_build_object('args', s.args, 'queue', s.queue_name, 'priority', s.priority,
+      'lock', s.lock, 'queueingLock', s.queueing_lock) end)`;
+
 /** All schedules as a worker needs them, and the time by which their ticks are due. */
 const run = statement(
   "list_schedules",
   (t) => `
-select (select json_agg(json_build_array(s.id::text, s.task_name, s.periodic_id, s.cron, s.timezone, s.missed, s.max_delay_seconds,
-    coalesce(s.last_tick, floor(extract(epoch from s.created_at)))::float8, s.in_code, s.paused_at is not null,
-    case when not s.in_code then json_build_object('args', s.args, 'queue', s.queue_name, 'priority', s.priority,
-      'lock', s.lock, 'queueingLock', s.queueing_lock) end) order by s.id)::text
+select (select json_agg(${SCHEDULE_ROW} order by s.id)::text
   from ${t.schedules} s) as schedules,
   extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`,
 );
 
-type Row = readonly [
+export type ScheduleRow = readonly [
   id: string,
   taskName: string,
   periodicId: string,
@@ -54,11 +57,19 @@ export interface StoredSchedule {
 
 export async function listSchedules(sql: QueueSql): Promise<{ schedules: readonly StoredSchedule[]; nowMs: number }> {
   const { schedules, nowMs } = await run<{ schedules: string | null; nowMs: number }>(sql, []);
-  const rows = schedules === null ? [] : (JSON.parse(schedules) as Row[]);
-  return { schedules: rows.map(toSchedule), nowMs };
+  const rows = schedules === null ? [] : (JSON.parse(schedules) as ScheduleRow[]);
+  return { schedules: rows.map(parseSchedule), nowMs };
 }
 
-function toSchedule([id, taskName, periodicId, cron, timezone, missed, ...rest]: Row): StoredSchedule {
+export function parseSchedule([
+  id,
+  taskName,
+  periodicId,
+  cron,
+  timezone,
+  missed,
+  ...rest
+]: ScheduleRow): StoredSchedule {
   const [maxDelaySeconds, lastTick, inCode, isPaused, job] = rest;
   return {
     ...{ id: BigInt(id), taskName, periodicId, cron, timezone, missed },
