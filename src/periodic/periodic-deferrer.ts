@@ -52,12 +52,17 @@ export class PeriodicDeferrer implements Service {
     const { sql, events } = runtime;
     this.#writer = new TickWriter({ sql, events, onRefused: (...refused) => this.#refuse(...refused) });
     this.#upkeep = new ScheduleUpkeep(runtime, code.periodic);
-    this.#loop = new Loop({ clock: runtime.clock, step: () => this.#step(), onError: (error) => this.#onError(error) });
+    this.#loop = new Loop({
+      clock: runtime.clock,
+      step: () => this.#step(),
+      onError: (error) => runtime.health.failed(error),
+    });
   }
 
   /** A worker that ends when nothing is left to do first defers what is due. */
   async start(): Promise<void> {
-    if (!this.#runtime.options.wait) await this.#deferAll().catch((error: unknown) => this.#onError(error));
+    const { options, health } = this.#runtime;
+    if (!options.wait) await this.#deferAll().catch((error: unknown) => health.failed(error));
     await this.#loop.start();
   }
 
@@ -82,21 +87,17 @@ export class PeriodicDeferrer implements Service {
     return waitMs;
   }
 
-  #onError(error: unknown): number {
-    if (error instanceof DatabaseError && error.isLocked) return LOOK_AGAIN_MS;
-    return this.#runtime.health.failed(error);
-  }
-
   /** Defers at most one tick of each schedule. Gives the milliseconds until the next one. */
   async #deferDue(): Promise<number> {
     const { sql, clock, events, random, options } = this.#runtime;
-    if (!this.#isRegistered) await this.#register();
+    // Somebody may have a row locked for long: the others are deferred nevertheless.
+    if (!this.#isRegistered) await this.#register().catch(throwUnlessLocked);
     const { schedules, nowMs } = await listSchedules(sql);
     const listedAt = clock.now();
     if (this.#isFirst && schedules.length === 0) events.emit("periodic_deferrer_no_task", { worker: options.name });
     this.#isFirst = false;
     this.#planner.keep(new Set(schedules.map(({ id }) => id)));
-    this.#isRegistered = this.#hasAll(schedules);
+    this.#isRegistered &&= this.#hasAll(schedules);
     this.#hasSchedules = schedules.length > 0;
     const { due, ignored, hasMore, nextMs } = await this.#plan(schedules, nowMs);
     await this.#writer.skip(ignored);
@@ -151,6 +152,10 @@ export class PeriodicDeferrer implements Service {
     this.#planner.refuse(schedule.id, atMs);
     this.#runtime.events.emit("periodic_task_error", { ...nameOf(schedule, atMs), error });
   }
+}
+
+function throwUnlessLocked(error: unknown): void {
+  if (!(error instanceof DatabaseError && error.isLocked)) throw error;
 }
 
 interface Plan {

@@ -99,8 +99,8 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
   return {
     async add(task, given, { tx } = {}) {
       const added = await checkSchedule(task, given as ScheduleOptions, app.prepareJob);
-      const written = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false });
-      if (written === 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
+      const refused = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false });
+      if (refused > 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
     },
     async remove(task, reference = {}) {
       const { task: name, id } = keyOf(task, reference);
