@@ -9,6 +9,9 @@ import type { JobManager } from "./jobs/job-manager.ts";
 import type { JsonCompatible } from "./json.ts";
 import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
+import { PeriodicDeferrer } from "./periodic/periodic-deferrer.ts";
+import { PeriodicRegistry, type PeriodicTask } from "./periodic/periodic-task.ts";
+import { createScheduleManager, type ScheduleManager } from "./periodic/schedule-manager.ts";
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
@@ -17,12 +20,15 @@ import { type AnyTask, checkTask, type Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
 import { resolveWorkerOptions, type WorkerOptions } from "./worker/worker-options.ts";
+import type { WorkerApp } from "./worker/worker-runtime.ts";
 
 export interface AppOptions<Tx> {
   /** Reaches the app's database: `drizzleConnector(db)`, `prismaConnector(prisma)`. */
   readonly connector: Connector<Tx>;
   /** All tasks that this app defers or runs. */
   readonly tasks: readonly AnyTask[];
+  /** Schedules: `[periodic(task, { cron: "0 3 * * *" })]`. Every worker of the app defers their jobs. */
+  readonly periodic?: readonly PeriodicTask[];
   /** Where the queue's tables are, if not under their default names. */
   readonly tables?: TableOptions;
   /** Any logger of pino's shape. Default: warnings and errors to the console. */
@@ -73,6 +79,8 @@ export interface App<Tx> extends Deferrer<Tx> {
 
   /** The workers of all processes. */
   readonly workers: WorkerList<Tx>;
+  /** The schedules that are stored in the database: to list, pause, resume and run them, and to add more at run time. */
+  readonly periodic: ScheduleManager<Tx>;
 
   /** What the app logs to. */
   readonly logger: Logger;
@@ -90,14 +98,15 @@ function override<Options extends Schedule>(bound: Options, given: Options | und
   return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
 }
 
-const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes"];
+const APP_OPTION_NAMES = ["connector", "tasks", "periodic", "tables", "logger", "workerDefaults", "maxArgsBytes"];
 /** The most that jsonb takes. */
 const MAX_ARGS_BYTES = 268_435_455;
 
 /**
  * Makes the app of a connector and tasks. Touches no database yet.
  *
- * @throws InvalidOptionError, TaskAlreadyRegisteredError, ConnectorError
+ * @throws InvalidOptionError, TaskAlreadyRegisteredError, PeriodicTaskAlreadyRegisteredError, TaskNotFoundError for a
+ * schedule whose task is not among `tasks`, ConnectorError
  */
 export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   checkKnownOptions("createApp", options, APP_OPTION_NAMES);
@@ -117,7 +126,12 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     defer: (task, ...[args = {}, given = {}]) => jobs.defer(task, args, given),
     batchDefer: (task, argsList, given) => jobs.batchDefer(task, argsList, given ?? {}),
   };
-  const forWorkers = { connector, tables, tasks, deferrer, logger, clock: systemClock, random: systemRandom };
+  const code = {
+    ...{ tasks, periodic: new PeriodicRegistry(options.periodic ?? [], tasks) },
+    prepareJob: jobs.newJob.bind(jobs),
+  };
+  const services: WorkerApp["services"] = [(runtime) => new PeriodicDeferrer(runtime, code)];
+  const forWorkers = { connector, tables, tasks, deferrer, logger, services, clock: systemClock, random: systemRandom };
   return {
     ...deferrer,
     configure: (task, bound) => {
@@ -132,6 +146,11 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
+    periodic: createScheduleManager({
+      ...code,
+      sqlOf: (tx) => queueSql(tx === undefined ? connector.pool : connector.using(tx), tables),
+      defer: jobs.defer.bind(jobs),
+    }),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),

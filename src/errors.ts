@@ -13,6 +13,8 @@ export type ErrorCode =
   | "job_wait_timeout"
   | "lease_lost"
   | "completion_rolled_back"
+  | "periodic_task_already_registered"
+  | "schedule_not_found"
   | "schema_file"
   | "schema_mismatch"
   | "task_already_registered"

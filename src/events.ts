@@ -27,8 +27,32 @@ export interface WorkerEventMap {
   listen_lost: { readonly error: unknown };
   /** There is no listening connection, or nothing is heard on it: the worker polls. Once until there is one. */
   listen_failed: { readonly error: unknown };
+  registering_periodic_task: PeriodicTaskName & { readonly cron: string; readonly timezone: string };
+  /** Neither the code nor the database has a schedule. */
+  periodic_deferrer_no_task: { readonly worker: string };
+  periodic_task_deferred: PeriodicTick & { readonly jobId: bigint };
+  /** Another worker did it. */
+  periodic_task_already_deferred: PeriodicTick;
+  /** A job with the same queueing lock waits, so that this tick has none. */
+  skip_periodic_task_queueing_lock: PeriodicTick;
+  /** This tick, and perhaps others before it, came too long ago. */
+  ignore_periodic_task: PeriodicTick;
+  /** The arguments could not be made or were refused, or the schedule cannot be read: this worker defers no job. */
+  periodic_task_error: PeriodicTick & { readonly error: unknown };
+  wait_next_tick: { readonly waitMs: number };
+  /** Schedules that left the code some days ago were removed. */
+  periodic_tasks_removed: { readonly count: number };
   database_lost: { readonly error: unknown };
   database_back: { readonly downMs: number };
+}
+
+interface PeriodicTaskName {
+  readonly taskName: string;
+  readonly periodicId: string;
+}
+
+interface PeriodicTick extends PeriodicTaskName {
+  readonly at: Date;
 }
 
 export type WorkerEvent = keyof WorkerEventMap;

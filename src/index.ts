@@ -44,6 +44,17 @@ export type {
 } from "./jobs/job-manager.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
+export type { MissedPolicy } from "./periodic/due-times.ts";
+export { PeriodicTaskAlreadyRegisteredError, ScheduleNotFoundError } from "./periodic/periodic-errors.ts";
+export { type PeriodicOptions, type PeriodicTask, periodic } from "./periodic/periodic-task.ts";
+export type {
+  InTransaction,
+  NewScheduleOptions,
+  ScheduleManager,
+  ScheduleReference,
+} from "./periodic/schedule-manager.ts";
+export type { ScheduleOptions } from "./periodic/schedule-options.ts";
+export type { PeriodicSchedule } from "./periodic/schedule-row.ts";
 export type { TablesReport } from "./schema/check-tables.ts";
 export type { TableFinding } from "./schema/compare-tables.ts";
 export type { CancelOutcome } from "./sql/cancel-jobs.ts";

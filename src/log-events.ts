@@ -26,6 +26,18 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
     "warn",
     ({ workerIds, rescued, ended }) => `Took jobs back from dead workers: ${rescued + ended} from ${workerIds.length}`,
   ],
+  registering_periodic_task: ["debug", (event) => `Schedule ${scheduleOf(event)} is ${event.cron} ${event.timezone}`],
+  periodic_deferrer_no_task: ["debug", () => "No task has a schedule"],
+  periodic_task_deferred: ["info", (event) => `Deferred job ${event.jobId} for ${tickOf(event)}`],
+  periodic_task_already_deferred: ["debug", (event) => `Another worker deferred ${tickOf(event)}`],
+  skip_periodic_task_queueing_lock: [
+    "info",
+    (event) => `No job for ${tickOf(event)}: one with the same queueing lock waits`,
+  ],
+  ignore_periodic_task: ["info", (event) => `No job for ${tickOf(event)}: it came too long ago`],
+  periodic_task_error: ["error", (event) => `No job for ${tickOf(event)}: ${messageOf(event.error)}`],
+  wait_next_tick: ["debug", ({ waitMs }) => `Looks for ticks again in ${waitMs.toFixed(0)} ms`],
+  periodic_tasks_removed: ["info", ({ count }) => `Removed ${count} schedules that left the code`],
   listen_notify_disabled: [
     "warn",
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,
@@ -53,6 +65,16 @@ function fieldsOf(event: object): Record<string, unknown> {
   if (!job) return fields;
   const { id, taskName, queue, lock, attempts } = job;
   return { ...fields, job: { id: String(id), task: taskName, queue, lock, attempts } };
+}
+
+type Schedule = { readonly taskName: string; readonly periodicId: string };
+
+function scheduleOf({ taskName, periodicId }: Schedule): string {
+  return periodicId === "" ? taskName : `${taskName}[${periodicId}]`;
+}
+
+function tickOf(tick: Schedule & { readonly at: Date }): string {
+  return `${scheduleOf(tick)} at ${tick.at.toISOString()}`;
 }
 
 function label(job: Job): string {

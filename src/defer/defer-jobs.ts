@@ -42,7 +42,7 @@ export class JobDeferrer<Tx> {
 
   async defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint> {
     checkDeferOptions(options as DeferOptions);
-    const job = await this.#newJob(task, args, options as DeferOptions);
+    const job = await this.newJob(task, args, options as DeferOptions);
     if (job.queueingLock !== null) return this.#deferKeyed(job, options);
     const write =
       options.tx === undefined ? () => this.#batcher.defer(job) : () => insertOne(this.#sql(options.tx), job);
@@ -63,7 +63,7 @@ export class JobDeferrer<Tx> {
     }
     checkTask("task", task);
     const newJob = (args: unknown, index: number): Promise<NewJob> =>
-      this.#newJob(task, args, options as DeferOptions).catch((error: unknown) => {
+      this.newJob(task, args, options as DeferOptions).catch((error: unknown) => {
         const isRefused = error instanceof InvalidArgsError || error instanceof InvalidOptionError;
         throw isRefused ? error.ofElement(index) : error;
       });
@@ -89,7 +89,8 @@ export class JobDeferrer<Tx> {
     }
   }
 
-  async #newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
+  /** The row of a job, checked. @throws InvalidArgsError, InvalidOptionError */
+  async newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
     const job = await toNewJob(task, args, options);
     checkArgsSize(job, this.#options);
     return job;

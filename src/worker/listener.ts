@@ -20,6 +20,8 @@ export interface Notification {
   readonly sweep?: true;
   /** A worker tries whether it hears anything. */
   readonly echo?: true;
+  /** Schedules were added or changed. */
+  readonly schedules?: true;
 }
 
 export interface ListenerHandlers {
@@ -150,7 +152,7 @@ export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, job, abort, promote, sweep, echo } = parsed as Record<string, unknown>;
+    const { queue, delayMs, job, abort, promote, sweep, schedules, echo } = parsed as Record<string, unknown>;
     return {
       ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
@@ -159,6 +161,7 @@ export function parseNotification(payload: string): Notification {
       ...(isStorable(promote) ? { promote } : {}),
       ...(sweep === true ? { sweep } : {}),
       ...(typeof echo === "string" ? { echo: true } : {}),
+      ...(schedules === true ? { schedules } : {}),
     };
   } catch {
     return {};

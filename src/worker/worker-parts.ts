@@ -14,7 +14,7 @@ import { QueueList } from "./queue-list.ts";
 import { Rescuer } from "./rescuer.ts";
 import { ScanBudget } from "./scan-budget.ts";
 import { WorkerPresence } from "./worker-presence.ts";
-import type { WorkerRuntime } from "./worker-runtime.ts";
+import type { WorkerRuntime, WorkerService } from "./worker-runtime.ts";
 
 /** Fetching, completing, the heartbeat and listening. */
 const OWN_CONNECTIONS = 4;
@@ -34,6 +34,7 @@ export class WorkerParts {
   readonly #watcher: JobWatcher;
   readonly #rescuer: Rescuer;
   readonly #sweeper: LockSweeper;
+  readonly #services: readonly WorkerService[];
   readonly #onEmpty: () => void;
   #endedBefore = -1;
 
@@ -77,19 +78,22 @@ export class WorkerParts {
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
     this.#rescuer = new Rescuer(runtime, this.#completer, wake);
     this.#sweeper = new LockSweeper(runtime, this.#completer);
+    this.#services = runtime.services.map((make) => make(runtime));
     this.#listener = new Listener(runtime, {
       onListening: () => {
         wake();
+        for (const service of this.#services) service.wake();
         this.#sweeper.sweep();
       },
       onNotification: (notification) => this.#onNotification(notification),
     });
   }
 
-  #onNotification({ abort, promote, sweep, ...hint }: Notification): void {
+  #onNotification({ abort, promote, sweep, schedules, ...hint }: Notification): void {
     if (abort !== undefined) this.#watcher.checkNow();
     else if (promote !== undefined) this.#sweeper.promote(promote);
     else if (sweep) this.#sweeper.sweep();
+    else if (schedules) for (const service of this.#services) service.wake();
     else this.#fetchLoop.wake(hint);
   }
 
@@ -97,8 +101,8 @@ export class WorkerParts {
   async start(): Promise<void> {
     this.#checkPool();
     await this.#presence.start();
-    for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
-      await service.start();
+    const parts = [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, ...this.#services, this.#fetchLoop];
+    for (const service of parts) await service.start();
   }
 
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
@@ -118,7 +122,14 @@ export class WorkerParts {
     await this.#fetchLoop.stop();
     await this.#dispatcher.drained();
     await this.#completer.drain();
-    for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
+    for (const service of [
+      ...this.#services,
+      this.#watcher,
+      this.#rescuer,
+      this.#sweeper,
+      this.#listener,
+      this.#presence,
+    ])
       await service.stop();
     await this.#completer.drain();
     await this.#leave();

@@ -2,11 +2,18 @@ import type { Clock, Random } from "../clock.ts";
 import type { Connector } from "../connector.ts";
 import type { WorkerEvents } from "../events.ts";
 import type { Logger } from "../logger.ts";
+import type { Service } from "../service.ts";
 import type { QueueSql, TableNames } from "../sql/statement.ts";
 import type { Deferrer } from "../task/deferrer.ts";
 import type { TaskRegistry } from "../task/task-registry.ts";
 import type { DatabaseHealth } from "./database-health.ts";
 import type { ResolvedWorkerOptions } from "./worker-options.ts";
+
+/** A part of a worker that the app hands in. */
+export interface WorkerService extends Service {
+  /** Something that it looks after was changed by somebody else. */
+  wake(): void;
+}
 
 /** What an app hands to its workers. */
 export interface WorkerApp {
@@ -17,6 +24,8 @@ export interface WorkerApp {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** Makes what each worker does beside its jobs. */
+  readonly services: readonly ((runtime: WorkerRuntime) => WorkerService)[];
 }
 
 /** What the parts of one worker share. */

@@ -4,6 +4,7 @@ import { type CaseDefinition, createScene } from "./case.ts";
 import { deferCases } from "./defer-cases.ts";
 import { jobCases } from "./job-cases.ts";
 import { listenCases } from "./listen-cases.ts";
+import { periodicCases } from "./periodic-cases.ts";
 import { statementCases } from "./statement-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
@@ -29,6 +30,7 @@ const CASES: readonly CaseDefinition[] = [
   ...deferCases,
   ...workerCases,
   ...jobCases,
+  ...periodicCases,
   ...listenCases,
 ];
 

@@ -1,0 +1,170 @@
+import { InvalidOptionError } from "../errors.ts";
+import type { JsonCompatible } from "../json.ts";
+import { deleteSchedule } from "../sql/delete-schedule.ts";
+import { findSchedule } from "../sql/find-schedule.ts";
+import { pauseSchedule } from "../sql/pause-schedule.ts";
+import { showSchedules } from "../sql/show-schedules.ts";
+import type { QueueSql } from "../sql/statement.ts";
+import { upsertSchedules } from "../sql/upsert-schedules.ts";
+import type { DeferOptions } from "../task/deferrer.ts";
+import { type AnyTask, checkTask, type Task } from "../task/task.ts";
+import { PeriodicTaskAlreadyRegisteredError, ScheduleNotFoundError } from "./periodic-errors.ts";
+import type { PeriodicTask } from "./periodic-task.ts";
+import type { PrepareJob } from "./prepare-ticks.ts";
+import { findScheduleJob, type KnownTasks } from "./schedule-job.ts";
+import { type ResolvedSchedule, resolveSchedule, type ScheduleOptions } from "./schedule-options.ts";
+import { type PeriodicSchedule, toNewSchedule, toPeriodicSchedule } from "./schedule-row.ts";
+
+/** A schedule that is made at run time: its arguments are plain JSON, the same for every job. */
+export type NewScheduleOptions<Input> = Omit<ScheduleOptions, "lock" | "queueingLock"> & {
+  /** Default: the task's. */
+  readonly lock?: string;
+  /** Default: the task's. */
+  readonly queueingLock?: string;
+} & (Record<never, never> extends Input
+    ? { readonly args?: Input & JsonCompatible<Input> }
+    : { readonly args: Input & JsonCompatible<Input> });
+
+export interface InTransaction<Tx> {
+  /** Does it inside this transaction of the app's ORM. */
+  readonly tx?: Tx;
+}
+
+/** Which schedule of a task is meant, and in which transaction. */
+export interface ScheduleReference<Tx> extends InTransaction<Tx> {
+  /** Default: the empty text, as for `periodic`. */
+  readonly periodicId?: string;
+}
+
+/** The schedules that are stored in the database, of the code and of run time: `app.periodic`. */
+export interface ScheduleManager<Tx> {
+  /**
+   * Stores a schedule, which workers that have the task then defer, from now on. One of the same task and `periodicId`
+   * that was made at run time is replaced.
+   *
+   * @throws InvalidOptionError, InvalidArgsError before anything is written; PeriodicTaskAlreadyRegisteredError when a
+   * schedule of the code has this `periodicId`; DatabaseError.
+   */
+  add<Input>(
+    task: Task<Input>,
+    schedule: NewScheduleOptions<NoInfer<Input>>,
+    options?: InTransaction<Tx>,
+  ): Promise<void>;
+
+  /**
+   * Removes a schedule; jobs that were deferred stay. Gives whether there was one.
+   *
+   * @throws InvalidOptionError for one that is in the code of this app.
+   */
+  remove(task: AnyTask | string, options?: ScheduleReference<Tx>): Promise<boolean>;
+
+  /** All schedules, by task and `periodicId`. Those of the code are there once a worker of it has started. */
+  list(options?: InTransaction<Tx>): Promise<readonly PeriodicSchedule[]>;
+
+  /** Defers no more jobs, over restarts and new versions, until `resume`. @throws ScheduleNotFoundError */
+  pause(task: AnyTask | string, options?: ScheduleReference<Tx>): Promise<void>;
+
+  /** Ends a pause. The ticks that came during it are not caught up. @throws ScheduleNotFoundError */
+  resume(task: AnyTask | string, options?: ScheduleReference<Tx>): Promise<void>;
+
+  /**
+   * Defers a job of the schedule at once, whether it is paused or not, and gives its id. It is no tick: those come as
+   * ever. A function of the arguments gets the time of now.
+   *
+   * @throws ScheduleNotFoundError, TaskNotFoundError when the app has not the task; AlreadyEnqueuedError when the queueing
+   * lock is taken.
+   */
+  runNow(task: AnyTask | string, options?: ScheduleReference<Tx>): Promise<bigint>;
+}
+
+export interface ScheduleManagerOptions<Tx> extends KnownTasks {
+  /** What runs statements, in the transaction if there is one. */
+  readonly sqlOf: (tx: Tx | undefined) => QueueSql;
+  readonly prepareJob: PrepareJob;
+  readonly defer: (task: AnyTask, args: object, options: DeferOptions<Tx>) => Promise<bigint>;
+}
+
+export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): ScheduleManager<Tx> {
+  const { sqlOf, periodic } = app;
+  const pause = async (isPaused: boolean, task: AnyTask | string, reference: ScheduleReference<Tx>): Promise<void> => {
+    const key = keyOf(task, reference);
+    const sql = sqlOf(reference.tx);
+    if (await pauseSchedule(sql, { ...key, isPaused })) return;
+    const inCode = periodic.find(key.task, key.id);
+    if (!inCode) throw new ScheduleNotFoundError(key.task, key.id);
+    // No worker was there yet.
+    await upsertSchedules(sql, [toNewSchedule(inCode)], { inCode: true });
+    await pauseSchedule(sql, { ...key, isPaused });
+  };
+  return {
+    async add(task, given, { tx } = {}) {
+      const added = await checkSchedule(task, given as ScheduleOptions, app.prepareJob);
+      const refused = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false });
+      if (refused > 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
+    },
+    async remove(task, reference = {}) {
+      const { task: name, id } = keyOf(task, reference);
+      if (periodic.find(name, id)) {
+        throw new InvalidOptionError(
+          "task",
+          name,
+          "has this schedule in the code. Pause it, or take it out of createApp({ periodic }).",
+        );
+      }
+      return deleteSchedule(sqlOf(reference.tx), name, id);
+    },
+    async list({ tx } = {}) {
+      const { schedules, nowMs } = await showSchedules(sqlOf(tx));
+      return schedules.map((schedule) => toPeriodicSchedule(schedule, nowMs));
+    },
+    pause: (task, reference = {}) => pause(true, task, reference),
+    resume: (task, reference = {}) => pause(false, task, reference),
+    runNow: (task, reference = {}) => runNow(app, task, reference),
+  };
+}
+
+async function runNow<Tx>(
+  app: ScheduleManagerOptions<Tx>,
+  task: AnyTask | string,
+  reference: ScheduleReference<Tx>,
+): Promise<bigint> {
+  const { tx } = reference;
+  const { task: taskName, id: periodicId } = keyOf(task, reference);
+  const { schedule, nowMs } = await findSchedule(app.sqlOf(tx), taskName, periodicId);
+  const inCode = app.periodic.find(taskName, periodicId) !== undefined;
+  if (!schedule && !inCode) throw new ScheduleNotFoundError(taskName, periodicId);
+  const job = findScheduleJob({ taskName, periodicId, inCode, job: schedule?.job }, app);
+  if (!job) {
+    // Throws where it is the task that is missing.
+    app.tasks.get(taskName);
+    throw new ScheduleNotFoundError(taskName, periodicId, { isStored: true });
+  }
+  const options = { ...job.options, ...(tx === undefined ? {} : { tx }) };
+  return app.defer(job.task, job.argsAt(new Date(Math.floor(nowMs))), options);
+}
+
+/** What a worker would refuse at each tick is refused now. */
+async function checkSchedule(
+  task: AnyTask,
+  given: ScheduleOptions & { readonly args?: object },
+  prepareJob: PrepareJob,
+): Promise<PeriodicTask & { readonly schedule: ResolvedSchedule }> {
+  checkTask("task", task);
+  const schedule = resolveSchedule("schedule", given);
+  for (const option of ["lock", "queueingLock"] as const) {
+    if (schedule.job[option] === null) {
+      throw new InvalidOptionError(option, null, "is for schedules of the code. Leave it out for what the task says.");
+    }
+  }
+  const { args = {} } = given;
+  if (typeof args === "function") {
+    throw new InvalidOptionError("args", args, "is for schedules of the code: a stored one has plain arguments.");
+  }
+  const row = await prepareJob(task, args, schedule.job);
+  return { task, schedule, args: JSON.parse(row.argsJson) as object };
+}
+
+function keyOf<Tx>(task: AnyTask | string, { periodicId = "" }: ScheduleReference<Tx>): { task: string; id: string } {
+  if (typeof task !== "string") checkTask("task", task);
+  return { task: typeof task === "string" ? task : task.name, id: periodicId };
+}
