@@ -9,6 +9,7 @@ export type ErrorCode =
   | "job_aborted"
   | "job_timeout"
   | "lease_lost"
+  | "middleware"
   | "completion_rolled_back"
   | "schema_file"
   | "schema_mismatch"

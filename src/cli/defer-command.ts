@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
-import { type DeferOptions, defineTask, InvalidOptionError, type Task } from "../index.ts";
+import { type DeferOptions, InvalidOptionError } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
-import type { AnyApp } from "./load-app.ts";
 import { addFlag, addOption, flagOf, parseNumber, parseSeconds } from "./options.ts";
 import { hasCode } from "./print-error.ts";
 
@@ -35,18 +34,13 @@ export function addDeferCommand(program: Command, context: CommandContext): void
     ) as DeferOptions;
     const parsed = parseArgs(args === "-" ? await context.readStdin() : args);
     const app = await context.loadApp();
-    const task = findTask(app, name, allowUnknown);
     try {
-      context.print(String(await app.defer(task, parsed as never, options)));
+      context.print(String(await app.deferByName(name, parsed as never, { ...options, allowUnknown })));
     } catch (error) {
       if (!isIgnored || !hasCode(error, "already_enqueued")) throw error;
       context.printError("Already enqueued: a job with this queueing lock is waiting.");
     }
   });
-}
-
-function findTask(app: AnyApp, name: string, allowUnknown: boolean): Task<object> {
-  return allowUnknown && !app.taskNames.includes(name) ? defineTask<object>({ name }) : app.getTask(name);
 }
 
 function parseArgs(text: string): object {

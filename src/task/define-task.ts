@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { checkFunctions, checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { JobContext } from "./job-context.ts";
 import { toRetryStrategy } from "./retry.ts";
 import { type AnyTask, checkTask, type Task } from "./task.ts";
@@ -41,6 +41,7 @@ export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<
     schema: options.schema,
     retry: toRetryStrategy(options.retry),
     timeoutMs: options.timeout === undefined ? undefined : checkTimeout(durationToMs(options.timeout, "timeout")),
+    middleware: checkFunctions("middleware", options.middleware),
     run: options.run,
   });
 }

@@ -1,7 +1,20 @@
 import type { Job } from "../job.ts";
 import type { JsonCompatible } from "../json.ts";
 import type { Logger } from "../logger.ts";
+import type { ContextKey } from "./context-key.ts";
 import type { Deferrer } from "./deferrer.ts";
+
+/** What a handler sees of its worker. */
+export interface WorkerHandle {
+  readonly name: string;
+  /** Undefined for all. */
+  readonly queues: readonly string[] | undefined;
+  /**
+   * Asks the worker to stop, as `worker.stop()` does, and does not wait for it: the handler that calls it goes on, within
+   * the worker's `shutdownGrace`.
+   */
+  stop(): void;
+}
 
 /** What a handler gets beside its arguments. */
 export interface JobContext extends Deferrer<object> {
@@ -14,6 +27,14 @@ export interface JobContext extends Deferrer<object> {
    */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** The worker that runs the job. */
+  readonly worker: WorkerHandle;
+  /**
+   * What the worker was given for the key, by its option `context`.
+   *
+   * @throws InvalidOptionError when it was given nothing.
+   */
+  get<Value>(key: ContextKey<Value>): Value;
   /**
    * Marks the job as succeeded inside the caller's ORM transaction, so that its writes and the job's completion
    * commit together or not at all. Call it last in the transaction and let its error out.

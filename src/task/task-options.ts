@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Duration } from "../duration.ts";
 import type { JobContext } from "./job-context.ts";
+import type { JobMiddleware } from "./middleware.ts";
 import type { RetryOption } from "./retry.ts";
 import type { KeyOption } from "./task.ts";
 
@@ -19,6 +20,8 @@ export interface TaskDefaults {
    * Default: none.
    */
   readonly timeout?: Duration;
+  /** Wraps each run of the task, inside the worker's middleware; the first one is outermost. Default: none. */
+  readonly middleware?: readonly JobMiddleware[];
 }
 
 export interface TaskOptions<Input> extends TaskDefaults {
@@ -50,6 +53,7 @@ export const TASK_OPTION_NAMES = [
   "priority",
   "retry",
   "timeout",
+  "middleware",
   "lock",
   "queueingLock",
   "schema",

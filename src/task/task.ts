@@ -15,6 +15,8 @@ export interface AnyTask {
   readonly schema: StandardSchemaV1 | undefined;
   readonly retry: RetryStrategy | undefined;
   readonly timeoutMs: number | undefined;
+  /** `JobMiddleware`, the first one outermost. */
+  readonly middleware: readonly ((context: never, next: () => Promise<unknown>) => Promise<unknown>)[];
   readonly run: ((args: never, context: never) => unknown) | undefined;
 }
 
@@ -28,6 +30,9 @@ export interface Task<Input, Output = never> extends AnyTask {
   /** Carries the type of what the handler gets; there is no such property. */
   readonly [outputType]?: (output: Output) => void;
 }
+
+/** What a task is deferred with: `TaskInput<typeof sendWelcome>`. */
+export type TaskInput<Named extends AnyTask> = Named extends Task<infer Input, infer _Output> ? Input : never;
 
 /** @throws InvalidOptionError when `task` was not made by `defineTask`, or is not there yet: imports can go in a circle. */
 export function checkTask(option: string, task: AnyTask | undefined): void {

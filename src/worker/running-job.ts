@@ -1,12 +1,12 @@
 import { type AbortReason, InvalidArgsError, JobAbortedError, LeaseLostError } from "../errors.ts";
 import type { Job } from "../job.ts";
-import { findJsonProblem, type JsonCompatible } from "../json.ts";
+import { findJsonProblem } from "../json.ts";
 import type { LogFields, Logger, LogLevel } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
-import type { BatchDeferOptions, DeferOptions, DeferParameters } from "../task/deferrer.ts";
-import type { JobContext } from "../task/job-context.ts";
-import type { Task } from "../task/task.ts";
+import type { ContextKey } from "../task/context-key.ts";
+import type { Deferrer } from "../task/deferrer.ts";
+import type { JobContext, WorkerHandle } from "../task/job-context.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** One run of a job: the context of its handler, and what the worker knows of it. */
@@ -46,6 +46,15 @@ export class RunningJob implements JobContext {
     return { debug: withJob("debug"), info: withJob("info"), warn: withJob("warn"), error: withJob("error") };
   }
 
+  get worker(): WorkerHandle {
+    const { options, requestStop } = this.#runtime;
+    return { name: options.name, queues: options.queues, stop: requestStop };
+  }
+
+  get<Value>(key: ContextKey<Value>): Value {
+    return this.#runtime.options.context.get(key);
+  }
+
   get abortReason(): AbortReason | undefined {
     return this.#abortReason;
   }
@@ -68,16 +77,20 @@ export class RunningJob implements JobContext {
     this.#onAbort?.();
   }
 
-  defer<Input>(task: Task<Input>, ...rest: DeferParameters<Input, DeferOptions>): Promise<bigint> {
-    return this.#runtime.deferrer.defer(task, ...rest);
+  get defer(): Deferrer<object>["defer"] {
+    return this.#runtime.deferrer.defer;
   }
 
-  batchDefer<Input>(
-    task: Task<Input>,
-    argsList: readonly (Input & JsonCompatible<Input>)[],
-    options?: BatchDeferOptions,
-  ): Promise<bigint[]> {
-    return this.#runtime.deferrer.batchDefer(task, argsList, options);
+  get batchDefer(): Deferrer<object>["batchDefer"] {
+    return this.#runtime.deferrer.batchDefer;
+  }
+
+  get deferByName(): Deferrer<object>["deferByName"] {
+    return this.#runtime.deferrer.deferByName;
+  }
+
+  get batchDeferByName(): Deferrer<object>["batchDeferByName"] {
+    return this.#runtime.deferrer.batchDeferByName;
   }
 
   async complete(tx: object, result?: unknown): Promise<void> {
