@@ -45,6 +45,7 @@ export type {
 export { defineTask, implementTask } from "./task/define-task.ts";
 export type { JobContext, WorkerHandle } from "./task/job-context.ts";
 export { type JobMiddleware, MiddlewareError } from "./task/middleware.ts";
+export { namespace } from "./task/namespace.ts";
 export {
   type RetryDecision,
   type RetryFailure,

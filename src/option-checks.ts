@@ -79,3 +79,9 @@ export function checkFunctions<Each extends (...args: never) => unknown>(
   if (Array.isArray(list) && list.every((each) => typeof each === "function")) return Object.freeze([...list]);
   throw new InvalidOptionError(option, list, "is not a list of functions.");
 }
+
+/** @throws InvalidOptionError when `value` is not a boolean. */
+export function checkBoolean(option: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new InvalidOptionError(option, value, "is not true or false.");
+}

@@ -24,7 +24,8 @@ interface Write<Tx> {
 
 /** @throws InvalidOptionError when `middleware` is not a list of functions. */
 export function createDeferrer<Tx>({ tasks, middleware, ...options }: AppDeferrerOptions<Tx>): AppDeferrer<Tx> {
-  const jobs = withMiddleware(new JobDeferrer<Tx>(options), checkFunctions("deferMiddleware", middleware));
+  const layered = withMiddleware(new JobDeferrer<Tx>(options), checkFunctions("deferMiddleware", middleware));
+  const jobs = tasks.hasNamespaces ? inNamespaces(tasks, layered) : layered;
   const named = (name: string, allowUnknown = false): AnyTask =>
     tasks.find(name) ?? (allowUnknown ? defineTask({ name }) : tasks.get(name));
   return {
@@ -42,6 +43,13 @@ export function createDeferrer<Tx>({ tasks, middleware, ...options }: AppDeferre
       defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
       batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
     }),
+  };
+}
+
+function inNamespaces<Tx>(tasks: TaskRegistry, jobs: Write<Tx>): Write<Tx> {
+  return {
+    defer: async (task, args, options) => jobs.defer(tasks.resolve(task), args, options),
+    batchDefer: async (task, argsList, options) => jobs.batchDefer(tasks.resolve(task), argsList, options),
   };
 }
 

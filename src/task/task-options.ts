@@ -7,8 +7,10 @@ import type { KeyOption } from "./task.ts";
 
 /** What every task may say, whatever its arguments are typed with. */
 export interface TaskDefaults {
-  /** Names the task in the database: 1 to 128 characters. Rename it and waiting jobs no longer find it. */
+  /** Names the task in the database: 1 to 128 characters. Rename it and waiting jobs no longer find it: keep the old name in `aliases`. */
   readonly name: string;
+  /** Former names: jobs that wait under them run, and may be deferred by them. Default: none. */
+  readonly aliases?: readonly string[];
   /** The queue its jobs go to. Default: `default`. */
   readonly queue?: string;
   /** Higher runs first, from -2147483648 to 2147483647. Default: 0. */
@@ -20,6 +22,8 @@ export interface TaskDefaults {
    * Default: none.
    */
   readonly timeout?: Duration;
+  /** Keep what the handler returns, as JSON, in the job's column `result`. Default: `false`. */
+  readonly storeResult?: boolean;
   /** Wraps each run of the task, inside the worker's middleware; the first one is outermost. Default: none. */
   readonly middleware?: readonly JobMiddleware[];
 }
@@ -49,10 +53,12 @@ export interface SchemaTaskOptions<Schema extends StandardSchemaV1>
 
 export const TASK_OPTION_NAMES = [
   "name",
+  "aliases",
   "queue",
   "priority",
   "retry",
   "timeout",
+  "storeResult",
   "middleware",
   "lock",
   "queueingLock",

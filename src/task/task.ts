@@ -8,6 +8,8 @@ export type KeyOption<Input> = string | ((args: Input) => string | undefined);
 /** A task with its options checked and its defaults filled in, its types erased. */
 export interface AnyTask {
   readonly name: string;
+  /** Other names under which its jobs are found. */
+  readonly aliases: readonly string[];
   readonly queue: string;
   readonly priority: number;
   readonly lock: KeyOption<never> | undefined;
@@ -15,8 +17,11 @@ export interface AnyTask {
   readonly schema: StandardSchemaV1 | undefined;
   readonly retry: RetryStrategy | undefined;
   readonly timeoutMs: number | undefined;
+  readonly storeResult: boolean;
   /** `JobMiddleware`, the first one outermost. */
   readonly middleware: readonly ((context: never, next: () => Promise<unknown>) => Promise<unknown>)[];
+  /** What was put into a namespace, if this is what came out. */
+  readonly origin: AnyTask | undefined;
   readonly run: ((args: never, context: never) => unknown) | undefined;
 }
 

@@ -95,6 +95,11 @@ export class JobExecutor {
   #ended(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     this.#running.delete(running);
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (running.notes) return running.notes.flush().then(() => this.#decideEnded(task, running, end));
+    return this.#decideEnded(task, running, end);
+  }
+
+  #decideEnded(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     if (!("lateEnd" in end)) return this.#decide(task, running, end);
     if (!running.completed) return this.#decide(task, running, { threw: ABANDONED });
     return { kind: "undecided", decided: end.lateEnd.then((late) => this.#decide(task, running, late)) };

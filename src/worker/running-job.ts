@@ -7,6 +7,7 @@ import { queueSql } from "../sql/statement.ts";
 import type { ContextKey } from "../task/context-key.ts";
 import type { Deferrer } from "../task/deferrer.ts";
 import type { JobContext, WorkerHandle } from "../task/job-context.ts";
+import { JobNotes } from "./job-notes.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** One run of a job: the context of its handler, and what the worker knows of it. */
@@ -18,6 +19,8 @@ export class RunningJob implements JobContext {
   #abortReason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
   #completed = false;
+  /** Made when the handler says something. */
+  #notes: JobNotes | undefined;
 
   constructor(job: Job, runtime: WorkerRuntime) {
     this.job = job;
@@ -93,10 +96,34 @@ export class RunningJob implements JobContext {
     return this.#runtime.deferrer.batchDeferByName;
   }
 
+  /** What the handler said of itself, if it did. */
+  get notes(): JobNotes | undefined {
+    return this.#notes;
+  }
+
+  get #openNotes(): JobNotes {
+    this.#notes ??= new JobNotes(this.job, this.#runtime, () => {
+      if (!this.#completed) this.abort("lease_lost");
+    });
+    return this.#notes;
+  }
+
+  progress(value: unknown): void {
+    this.#openNotes.progress(value);
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    this.#openNotes.log(level, message, fields);
+    this.logger[level](fields, message);
+  }
+
   async complete(tx: object, result?: unknown): Promise<void> {
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
     const { connector, tables, options, identity } = this.#runtime;
+    // Afterwards the row is locked until the caller's transaction ends.
+    await this.#notes?.flush();
+    this.#notes?.hold();
     const isOurs = await completeJob(queueSql(connector.using(tx), tables), identity.id, this.job, {
       result: result === undefined ? null : JSON.stringify(result),
       deleteJob: options.deleteJobs !== "never",

@@ -1,7 +1,7 @@
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { checkFunctions, checkInteger, checkKnownOptions, checkName } from "../option-checks.ts";
+import { checkBoolean, checkFunctions, checkInteger, checkKnownOptions, checkName } from "../option-checks.ts";
 import { type ContextValue, ContextValues } from "../task/context-key.ts";
 import type { JobMiddleware } from "../task/middleware.ts";
 
@@ -135,11 +135,6 @@ function checkQueues(queues: readonly string[] | undefined): readonly string[] |
     throw new InvalidOptionError("queues", queues, "is not a list of queue names. Leave it out for all queues.");
   }
   return [...new Set(queues.map((queue) => checkName("queues", queue)))];
-}
-
-function checkBoolean(option: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw new InvalidOptionError(option, value, "is not true or false.");
 }
 
 function checkDeleteJobs(value: DeleteJobs): DeleteJobs {
