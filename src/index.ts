@@ -55,7 +55,7 @@ export {
   type RetryStrategy,
   retryStrategy,
 } from "./task/retry.ts";
-export type { AnyTask, KeyOption, Task, TaskInput } from "./task/task.ts";
+export type { AnyTask, KeyOption, LockMode, Task, TaskInput } from "./task/task.ts";
 export type { PlainTaskOptions, SchemaTaskOptions, TaskOptions } from "./task/task-options.ts";
 export type { Worker } from "./worker/worker.ts";
 export type { DeleteJobs, WorkerOptions } from "./worker/worker-options.ts";

@@ -11,6 +11,7 @@ export function addDeferCommand(program: Command, context: CommandContext): void
   command.argument("[args]", "arguments as a JSON object; - reads them from stdin", "{}");
   addOption(command, "--queue <name>", "queue instead of the task's");
   addOption(command, "--lock <text>", "lock instead of the task's");
+  addOption(command, "--lock-mode <mode>", "ordered or mutex instead of the task's");
   addOption(command, "--queueing-lock <text>", "queueing lock instead of the task's");
   addOption(command, "--priority <number>", "priority instead of the task's", parseNumber);
   command.addOption(
@@ -23,12 +24,12 @@ export function addDeferCommand(program: Command, context: CommandContext): void
     const { at, in: delay, ...given } = command.opts<{ at?: string; in?: { seconds: number } }>();
     const isIgnored = flagOf(command, "ignoreAlreadyEnqueued", context.environment) ?? false;
     const allowUnknown = flagOf(command, "unknown", context.environment) ?? false;
-    const { queue, lock, queueingLock, priority } = given as Pick<
+    const { queue, lock, lockMode, queueingLock, priority } = given as Pick<
       DeferOptions,
-      "queue" | "lock" | "queueingLock" | "priority"
+      "queue" | "lock" | "lockMode" | "queueingLock" | "priority"
     >;
     const options = Object.fromEntries(
-      Object.entries({ queue, lock, queueingLock, priority, scheduleAt: at, scheduleIn: delay }).filter(
+      Object.entries({ queue, lock, lockMode, queueingLock, priority, scheduleAt: at, scheduleIn: delay }).filter(
         ([, value]) => value !== undefined,
       ),
     ) as DeferOptions;

@@ -1,6 +1,6 @@
 import type { Duration } from "../duration.ts";
 import type { JsonCompatible, JsonObject } from "../json.ts";
-import type { AnyTask, Task, TaskInput } from "./task.ts";
+import type { AnyTask, LockMode, Task, TaskInput } from "./task.ts";
 
 /** When a job may run: at a moment, after a span of time, or as soon as possible. */
 export type Schedule =
@@ -14,6 +14,8 @@ export interface JobOptions {
   readonly priority?: number;
   /** Jobs with the same lock run one at a time and in order; null for none. */
   readonly lock?: string | null;
+  /** Whether the job holds up the others of its lock while it waits for its time: `ordered`, or `mutex` if not. */
+  readonly lockMode?: LockMode;
   /** While a job with this key waits, another one is refused; null for none. */
   readonly queueingLock?: string | null;
 }

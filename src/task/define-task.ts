@@ -11,7 +11,7 @@ import {
 } from "../option-checks.ts";
 import type { JobContext } from "./job-context.ts";
 import { toRetryStrategy } from "./retry.ts";
-import { type AnyTask, checkTask, type Task } from "./task.ts";
+import { type AnyTask, checkLockMode, checkTask, type Task } from "./task.ts";
 import { type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
 /**
@@ -45,6 +45,7 @@ export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<
     queue: options.queue ?? "default",
     priority: checkPriority("priority", options.priority ?? 0),
     lock: options.lock,
+    lockMode: checkLockMode(options.lockMode ?? "ordered"),
     queueingLock: options.queueingLock,
     schema: options.schema,
     retry: toRetryStrategy(options.retry),

@@ -3,7 +3,7 @@ import type { Duration } from "../duration.ts";
 import type { JobContext } from "./job-context.ts";
 import type { JobMiddleware } from "./middleware.ts";
 import type { RetryOption } from "./retry.ts";
-import type { KeyOption } from "./task.ts";
+import type { KeyOption, LockMode } from "./task.ts";
 
 /** What every task may say, whatever its arguments are typed with. */
 export interface TaskDefaults {
@@ -31,6 +31,11 @@ export interface TaskDefaults {
 export interface TaskOptions<Input> extends TaskDefaults {
   /** Jobs with the same lock run one at a time, in the order of priority, then of deferring, over all workers. */
   readonly lock?: KeyOption<Input>;
+  /**
+   * `mutex`: jobs that wait for their time, scheduled or before a retry, do not hold up the others of their lock.
+   * Default: `ordered`, in which they do.
+   */
+  readonly lockMode?: LockMode;
   /** While a job with this key waits, another one is refused with `AlreadyEnqueuedError`. */
   readonly queueingLock?: KeyOption<Input>;
 }
@@ -61,6 +66,7 @@ export const TASK_OPTION_NAMES = [
   "storeResult",
   "middleware",
   "lock",
+  "lockMode",
   "queueingLock",
   "schema",
   "run",

@@ -5,6 +5,18 @@ import type { RetryStrategy } from "./retry.ts";
 /** A key that is fixed, or made from the arguments; undefined for none. */
 export type KeyOption<Input> = string | ((args: Input) => string | undefined);
 
+/**
+ * What a job does to the others of its lock while it waits for its time, scheduled or before a retry: `ordered` jobs hold
+ * back those behind them, `mutex` jobs nobody. At most one of a lock runs in either mode.
+ */
+export type LockMode = "ordered" | "mutex";
+
+/** @throws InvalidOptionError */
+export function checkLockMode(mode: unknown): LockMode {
+  if (mode === "ordered" || mode === "mutex") return mode;
+  throw new InvalidOptionError("lockMode", mode, 'is not "ordered" or "mutex".');
+}
+
 /** A task with its options checked and its defaults filled in, its types erased. */
 export interface AnyTask {
   readonly name: string;
@@ -13,6 +25,7 @@ export interface AnyTask {
   readonly queue: string;
   readonly priority: number;
   readonly lock: KeyOption<never> | undefined;
+  readonly lockMode: LockMode;
   readonly queueingLock: KeyOption<never> | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly retry: RetryStrategy | undefined;

@@ -25,6 +25,7 @@ describe("a task", () => {
       schema: undefined,
       retry: undefined,
       timeoutMs: undefined,
+      lockMode: "ordered",
       aliases: [],
       middleware: [],
       storeResult: false,
@@ -40,7 +41,7 @@ describe("a task", () => {
     const strategy = { decide: () => undefined };
     const given = { name: "sample", queue: "mail", priority: -3, schema, run, lock, queueingLock: "b" };
     const task = defineTask({ ...given, retry: strategy, timeout: { minutes: 1 }, aliases: ["old"] });
-    const defaults = { middleware: [], storeResult: false, origin: undefined };
+    const defaults = { lockMode: "ordered", middleware: [], storeResult: false, origin: undefined };
     expect(task).toEqual({ ...given, ...defaults, retry: strategy, timeoutMs: 60_000, aliases: ["old"] });
   });
 
