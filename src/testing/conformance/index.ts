@@ -4,6 +4,7 @@ import { type CaseDefinition, createScene } from "./case.ts";
 import { deferCases } from "./defer-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { statementCases } from "./statement-cases.ts";
+import { taskCases } from "./task-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
 
@@ -28,6 +29,7 @@ const CASES: readonly CaseDefinition[] = [
   ...deferCases,
   ...workerCases,
   ...listenCases,
+  ...taskCases,
 ];
 
 /**
