@@ -1,12 +1,12 @@
 import { systemClock, systemRandom } from "./clock.ts";
 import type { Connector } from "./connector.ts";
+import { createDeferrer } from "./defer/app-deferrer.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
-import { checkDeferOptions } from "./defer/new-job.ts";
+import type { DeferMiddleware } from "./defer/defer-middleware.ts";
 import { ConnectorError } from "./errors.ts";
 import { createJobManager, type WorkerList } from "./jobs/create-job-manager.ts";
 import type { JobManager } from "./jobs/job-manager.ts";
-import type { JsonCompatible } from "./json.ts";
 import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { PeriodicDeferrer } from "./periodic/periodic-deferrer.ts";
@@ -15,8 +15,8 @@ import { createScheduleManager, type ScheduleManager } from "./periodic/schedule
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
-import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer, Schedule } from "./task/deferrer.ts";
-import { type AnyTask, checkTask, type Task } from "./task/task.ts";
+import type { BoundDeferrer, DeferOptions, Deferrer } from "./task/deferrer.ts";
+import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
 import { resolveWorkerOptions, type WorkerOptions } from "./worker/worker-options.ts";
@@ -35,16 +35,10 @@ export interface AppOptions<Tx> {
   readonly logger?: Logger;
   /** Options of every worker of this app, overridden one by one by those of `createWorker`. */
   readonly workerDefaults?: WorkerOptions;
+  /** Wraps each `defer` and `batchDefer`, of the app and of its handlers; the first one is outermost. Default: none. */
+  readonly deferMiddleware?: readonly DeferMiddleware[];
   /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,455. Default: 16 MiB; from 1 MiB on a warning is logged. */
   readonly maxArgsBytes?: number;
-}
-
-/** A task with some options already given. */
-export interface BoundDeferrer<Input, Tx> {
-  /** As `app.defer`; options given here override the bound ones. */
-  defer(...rest: DeferParameters<Input, DeferOptions<Tx>>): Promise<bigint>;
-  /** As `app.batchDefer`; options given here override the bound ones. */
-  batchDefer(argsList: readonly (Input & JsonCompatible<Input>)[], options?: BatchDeferOptions<Tx>): Promise<bigint[]>;
 }
 
 /** Where tasks meet the database: defers jobs and makes the workers that run them. */
@@ -92,13 +86,16 @@ export interface App<Tx> extends Deferrer<Tx> {
   getTask(name: string): Task<object>;
 }
 
-/** A time that is given in one way overrides one that was bound in the other. */
-function override<Options extends Schedule>(bound: Options, given: Options | undefined): Options {
-  const isTimed = given?.scheduleAt !== undefined || given?.scheduleIn !== undefined;
-  return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
-}
-
-const APP_OPTION_NAMES = ["connector", "tasks", "periodic", "tables", "logger", "workerDefaults", "maxArgsBytes"];
+const APP_OPTION_NAMES = [
+  "connector",
+  "tasks",
+  "periodic",
+  "tables",
+  "logger",
+  "workerDefaults",
+  "deferMiddleware",
+  "maxArgsBytes",
+];
 /** The most that jsonb takes. */
 const MAX_ARGS_BYTES = 268_435_455;
 
@@ -122,10 +119,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   const tasks = new TaskRegistry(options.tasks);
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const jobs = new JobDeferrer<Tx>({ connector, tables, logger, maxArgsBytes });
-  const deferrer: Deferrer<Tx> = {
-    defer: (task, ...[args = {}, given = {}]) => jobs.defer(task, args, given),
-    batchDefer: (task, argsList, given) => jobs.batchDefer(task, argsList, given ?? {}),
-  };
+  const deferrer = createDeferrer<Tx>({ jobs, tasks, middleware: options.deferMiddleware });
   const code = {
     ...{ tasks, periodic: new PeriodicRegistry(options.periodic ?? [], tasks) },
     prepareJob: jobs.newJob.bind(jobs),
@@ -134,14 +128,6 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   const forWorkers = { connector, tables, tasks, deferrer, logger, services, clock: systemClock, random: systemRandom };
   return {
     ...deferrer,
-    configure: (task, bound) => {
-      checkTask("task", task);
-      checkDeferOptions(bound as DeferOptions);
-      return {
-        defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
-        batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
-      };
-    },
     ...createJobManager({ connector, tables, clock: systemClock }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
@@ -149,7 +135,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     periodic: createScheduleManager({
       ...code,
       sqlOf: (tx) => queueSql(tx === undefined ? connector.pool : connector.using(tx), tables),
-      defer: jobs.defer.bind(jobs),
+      defer: (task, args, given) => deferrer.defer(task, args as never, given),
     }),
     logger,
     taskNames: tasks.names,

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "job_timeout"
   | "job_wait_timeout"
   | "lease_lost"
+  | "middleware"
   | "completion_rolled_back"
   | "periodic_task_already_registered"
   | "schedule_not_found"

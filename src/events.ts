@@ -8,6 +8,8 @@ export interface WorkerEventMap {
   stop_worker: { readonly worker: string };
   start_job: { readonly job: Job };
   job_success: { readonly job: Job; readonly durationMs: number };
+  /** What the handler returned is no JSON, or too large. The job has succeeded nevertheless. */
+  result_not_stored: { readonly job: Job; readonly problem: string };
   job_error: { readonly job: Job; readonly error: unknown };
   job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number };
   job_aborted: { readonly job: Job; readonly error: unknown };

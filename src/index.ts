@@ -1,7 +1,8 @@
 // The public API. What is not named here does not exist.
-export { type App, type AppOptions, type BoundDeferrer, createApp } from "./app.ts";
+export { type App, type AppOptions, createApp } from "./app.ts";
 export type { Connector, NotificationHandler, SqlExecutor, SqlStatement, SqlValue, Unlisten } from "./connector.ts";
 export { DatabaseError } from "./database-error.ts";
+export type { DeferMiddleware, DeferNext, Deferral } from "./defer/defer-middleware.ts";
 export type { Duration } from "./duration.ts";
 export {
   type AbortReason,
@@ -63,8 +64,11 @@ export type { JobOrder } from "./sql/list-jobs.ts";
 export type { WorkerInfo } from "./sql/list-workers.ts";
 export type { TableOptions } from "./sql/statement.ts";
 export type { JobEvent, StoredJob } from "./stored-job.ts";
+export { type ContextKey, type ContextValue, contextKey } from "./task/context-key.ts";
 export type {
   BatchDeferOptions,
+  BoundDeferrer,
+  ByName,
   DeferOptions,
   DeferParameters,
   Deferrer,
@@ -73,7 +77,9 @@ export type {
   Schedule,
 } from "./task/deferrer.ts";
 export { defineTask, implementTask } from "./task/define-task.ts";
-export type { JobContext } from "./task/job-context.ts";
+export type { JobContext, WorkerHandle } from "./task/job-context.ts";
+export { type JobMiddleware, MiddlewareError } from "./task/middleware.ts";
+export { namespace } from "./task/namespace.ts";
 export {
   type RetryDecision,
   type RetryFailure,
@@ -83,7 +89,7 @@ export {
   type RetryStrategy,
   retryStrategy,
 } from "./task/retry.ts";
-export type { AnyTask, KeyOption, Task } from "./task/task.ts";
+export type { AnyTask, KeyOption, LockMode, Task, TaskInput } from "./task/task.ts";
 export type { PlainTaskOptions, SchemaTaskOptions, TaskOptions } from "./task/task-options.ts";
 export type { Worker } from "./worker/worker.ts";
 export type { DeleteJobs, WorkerOptions } from "./worker/worker-options.ts";

@@ -113,3 +113,32 @@ function isPlain(value: object): boolean {
 }
 
 const MAX_DEPTH = 500;
+
+/** How JSON.stringify writes what Postgres cannot store; or the same text after a backslash. */
+const UNSTORABLE = /\\u0000|\\ud[89a-f]/;
+
+/**
+ * What JSON.stringify makes of a value, texts mended as by `toStorableText`; or what keeps it from being JSON. For what
+ * comes from a run that is over: nobody could correct it.
+ */
+export function toStorableJson(
+  value: unknown,
+  maxBytes: number,
+): { readonly json: string } | { readonly problem: string } {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) return { problem: `is a ${typeof value}, which JSON has no word for` };
+    const json = UNSTORABLE.test(text) ? JSON.stringify(mendTexts(JSON.parse(text) as JsonValue)) : text;
+    const bytes = Buffer.byteLength(json);
+    return bytes > maxBytes ? { problem: `has ${bytes} bytes of JSON: ${maxBytes} at most` } : { json };
+  } catch (error) {
+    return { problem: `is no JSON: ${error instanceof Error ? error.message : typeof error}` };
+  }
+}
+
+function mendTexts(value: JsonValue): JsonValue {
+  if (typeof value === "string") return toStorableText(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(mendTexts);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [toStorableText(key), mendTexts(item)]));
+}

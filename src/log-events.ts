@@ -11,6 +11,7 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
   stop_worker: ["info", () => "Stopped worker"],
   start_job: ["debug", ({ job }) => `Starting job ${label(job)}`],
   job_success: ["debug", ({ job, durationMs }) => `Job ${label(job)} succeeded after ${durationMs.toFixed(0)} ms`],
+  result_not_stored: ["warn", ({ job, problem }) => `The result of job ${label(job)} is not stored: it ${problem}`],
   job_error: ["error", ({ job, error }) => `Job ${label(job)} failed: ${messageOf(error)}`],
   job_error_retry: [
     "warn",

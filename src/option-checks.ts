@@ -69,3 +69,19 @@ export function checkInteger(option: string, value: unknown, min: number, max: n
   if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
   throw new InvalidOptionError(option, value, `is not a whole number from ${min} to ${max}.`);
 }
+
+/** @throws InvalidOptionError when `list` is not a list of functions. Absent: an empty one. */
+export function checkFunctions<Each extends (...args: never) => unknown>(
+  option: string,
+  list: readonly Each[] | undefined,
+): readonly Each[] {
+  if (list === undefined) return [];
+  if (Array.isArray(list) && list.every((each) => typeof each === "function")) return Object.freeze([...list]);
+  throw new InvalidOptionError(option, list, "is not a list of functions.");
+}
+
+/** @throws InvalidOptionError when `value` is not a boolean. */
+export function checkBoolean(option: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new InvalidOptionError(option, value, "is not true or false.");
+}

@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
-import { type DeferOptions, defineTask, InvalidOptionError, type Task } from "../index.ts";
+import { type DeferOptions, InvalidOptionError } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
-import type { AnyApp } from "./load-app.ts";
 import { addFlag, addOption, flagOf, parseNumber, parseSeconds } from "./options.ts";
 import { hasCode } from "./print-error.ts";
 
@@ -12,6 +11,7 @@ export function addDeferCommand(program: Command, context: CommandContext): void
   command.argument("[args]", "arguments as a JSON object; - reads them from stdin", "{}");
   addOption(command, "--queue <name>", "queue instead of the task's");
   addOption(command, "--lock <text>", "lock instead of the task's");
+  addOption(command, "--lock-mode <mode>", "ordered or mutex instead of the task's");
   addOption(command, "--queueing-lock <text>", "queueing lock instead of the task's");
   addOption(command, "--priority <number>", "priority instead of the task's", parseNumber);
   command.addOption(
@@ -24,29 +24,24 @@ export function addDeferCommand(program: Command, context: CommandContext): void
     const { at, in: delay, ...given } = command.opts<{ at?: string; in?: { seconds: number } }>();
     const isIgnored = flagOf(command, "ignoreAlreadyEnqueued", context.environment) ?? false;
     const allowUnknown = flagOf(command, "unknown", context.environment) ?? false;
-    const { queue, lock, queueingLock, priority } = given as Pick<
+    const { queue, lock, lockMode, queueingLock, priority } = given as Pick<
       DeferOptions,
-      "queue" | "lock" | "queueingLock" | "priority"
+      "queue" | "lock" | "lockMode" | "queueingLock" | "priority"
     >;
     const options = Object.fromEntries(
-      Object.entries({ queue, lock, queueingLock, priority, scheduleAt: at, scheduleIn: delay }).filter(
+      Object.entries({ queue, lock, lockMode, queueingLock, priority, scheduleAt: at, scheduleIn: delay }).filter(
         ([, value]) => value !== undefined,
       ),
     ) as DeferOptions;
     const parsed = parseArgs(args === "-" ? await context.readStdin() : args);
     const app = await context.loadApp();
-    const task = findTask(app, name, allowUnknown);
     try {
-      context.print(String(await app.defer(task, parsed as never, options)));
+      context.print(String(await app.deferByName(name, parsed as never, { ...options, allowUnknown })));
     } catch (error) {
       if (!isIgnored || !hasCode(error, "already_enqueued")) throw error;
       context.printError("Already enqueued: a job with this queueing lock is waiting.");
     }
   });
-}
-
-function findTask(app: AnyApp, name: string, allowUnknown: boolean): Task<object> {
-  return allowUnknown && !app.taskNames.includes(name) ? defineTask<object>({ name }) : app.getTask(name);
 }
 
 function parseArgs(text: string): object {

@@ -4,7 +4,7 @@ import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../op
 import { scheduleOf } from "../schedule.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
-import { type AnyTask, checkTask, type KeyOption } from "../task/task.ts";
+import { type AnyTask, checkLockMode, checkTask, type KeyOption } from "../task/task.ts";
 import { validateArgs } from "../task/validate-args.ts";
 
 const DEFER_OPTION_NAMES = [
@@ -12,6 +12,7 @@ const DEFER_OPTION_NAMES = [
   "queue",
   "priority",
   "lock",
+  "lockMode",
   "queueingLock",
   "onConflict",
   "scheduleAt",
@@ -33,6 +34,7 @@ export function checkDeferOptions(options: DeferOptions): void {
   for (const key of ["lock", "queueingLock"] as const) {
     if (options[key] !== undefined && options[key] !== null) checkLockKey(key, options[key]);
   }
+  if (options.lockMode !== undefined) checkLockMode(options.lockMode);
   scheduleOf(options);
 }
 
@@ -64,11 +66,13 @@ function toArgsJson(task: AnyTask, args: unknown): string {
 
 /** Only now are the functions that make keys called: they may rely on what the schema checked. */
 function toCheckedJob(task: AnyTask, args: object, argsJson: string, options: DeferOptions): NewJob {
+  const lock = keyOf("lock", options.lock, task.lock, args);
   return {
     queue: options.queue ?? task.queue,
     task: task.name,
     priority: options.priority ?? task.priority,
-    lock: keyOf("lock", options.lock, task.lock, args),
+    lock,
+    mutex: lock !== null && (options.lockMode ?? task.lockMode) === "mutex",
     queueingLock: keyOf("queueingLock", options.queueingLock, task.queueingLock, args),
     argsJson,
     ...scheduleOf(options),

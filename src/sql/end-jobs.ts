@@ -9,7 +9,8 @@ export type EventDetail = Readonly<Record<string, JsonValue>>;
 /** A run that ended with something to record beside the status. */
 export interface EndedJob extends Lease {
   readonly status: "succeeded" | "failed" | "aborted";
-  readonly result?: JsonValue;
+  /** What the handler returned, as JSON. */
+  readonly resultJson?: string | undefined;
   readonly detail?: EventDetail;
 }
 
@@ -40,9 +41,12 @@ export async function endJobs<Item extends EndedJob>(
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
-  const rows = jobs.map(({ id, lease, status, result, detail }) => ({ id: String(id), lease, status, result, detail }));
-  return lostAmong(
-    jobs,
-    await run<{ count: number; ids: string | null }>(sql, [JSON.stringify(rows), String(workerId)]),
-  );
+  const rows = `[${jobs.map(endedJson).join(",")}]`;
+  return lostAmong(jobs, await run<{ count: number; ids: string | null }>(sql, [rows, String(workerId)]));
+}
+
+/** The result is put in as it is: it was made JSON already. */
+function endedJson({ id, lease, status, resultJson, detail }: EndedJob): string {
+  const json = JSON.stringify({ id: String(id), lease, status, detail });
+  return resultJson === undefined ? json : `${json.slice(0, -1)},"result":${resultJson}}`;
 }

@@ -9,7 +9,7 @@ import {
   placesOf,
   RECENTLY,
 } from "./fetch-jobs.ts";
-import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
+import { CLAIMED_JOB, claimedJobs, isInLine, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, TOOK_MS, textArray } from "./statement.ts";
 
 /**
@@ -33,7 +33,7 @@ function heads(t: TableNames): string {
   cross join lateral (
     select * from (
       select o.ctid as tid from ${t.jobs} o
-      where o.lock = l.lock and o.finished_at is null and coalesce(o.status = 'todo', false)
+      where o.lock = l.lock and o.finished_at is null and ${isInLine("o")}
       order by o.priority desc, o.id
       limit (select 1)
     ) y limit 1
@@ -65,7 +65,7 @@ function followers(t: TableNames): string {
         select j.ctid as tid, j.id, j.lock, j.priority, j.queue_name, j.scheduled_at is null or j.scheduled_at <= now() as due,
                ${SIZE}
         from ${t.jobs} j
-        where j.lock = r.lock and j.finished_at is null and coalesce(j.status = 'todo', false) and j.id <> r.id
+        where j.lock = r.lock and j.finished_at is null and ${isInLine("j")} and j.id <> r.id
         order by j.priority desc, j.id
         limit (select least($6::int, r.most))
       ) o2 limit 1000) o
@@ -81,7 +81,7 @@ function followers(t: TableNames): string {
 function setAside(t: TableNames): string {
   return `
   update ${t.jobs} j set ready = false,
-         wake_at = case when j.scheduled_at > now() and (j.lock is null or j.ctid in (select h.head from heads h)) then j.scheduled_at end
+         wake_at = case when j.scheduled_at > now() and (j.lock is null or j.mutex or j.ctid in (select h.head from heads h)) then j.scheduled_at end
   where j.ctid = any(array(
     select v.tid from verdicts v
     where v.verdict <> 'run' and not coalesce(v.lock in (
@@ -98,7 +98,8 @@ function setAside(t: TableNames): string {
  *
  * Gives each candidate a verdict: run; `later`, not due; `wait`, its lock is busy or another job is the lock's head.
  * Claims the first kind and sets the others aside, out of the fetch index: what cannot run now must not be looked at
- * again and again. A job that is not due comes back at its time, one that waits when its lock is released (promote).
+ * again and again. A job that is not due comes back at its time, if it is the head or `mutex`; one that waits when its
+ * lock is released (promote).
  *
  * - Claim and set-aside are two updates of disjoint rows by ctid: no join whose plan could flip.
  * - `tid in (…)` inside an expression is hashed; as a bare condition it becomes a quadratic semi-join.

@@ -46,7 +46,7 @@ const remove =
 with done as (
   delete from ${t.jobs} j using ${from} d
   where ${where}
-  returning j.id, j.attempts > 0 or j.lease > 1 or j.rescues > 0 or j.abort_requested as eventful
+  returning j.id, j.attempts > 0 or j.lease > 1 or j.rescues > 0 or j.abort_requested or j.progress is not null as eventful
 ), events as (
   delete from ${t.events} where job_id = any(array(select d.id from done d where d.eventful))
 )

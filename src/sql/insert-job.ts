@@ -21,7 +21,7 @@ returning j.id::text as id,
 
 /** Whether the lighter statement will do. */
 export function isImmediate(job: NewJob): boolean {
-  return job.atMs === null && job.inMs === null;
+  return job.atMs === null && job.inMs === null && !job.mutex;
 }
 
 /** Writes a job that may run at once and gives its id; undefined where its queueing lock is taken. */

@@ -24,14 +24,15 @@ with moment as materialized (
 select (select json_agg(i.id::text)::text from inserted i) as inserted, (select sent::int from notified) as notified`,
 );
 
-/** Whether the jobs differ in their arguments alone, and have no queueing lock. */
+/** Whether the jobs differ in their arguments alone, and have neither a queueing lock nor `mutex`. */
 export function isUniform([first, ...others]: readonly NewJob[]): boolean {
-  if (first === undefined || first.queueingLock !== null) return false;
+  if (first === undefined || first.queueingLock !== null || first.mutex) return false;
   const { queue, task, priority, lock, atMs, inMs } = first;
   return others.every(
     (job) =>
       job.lock === lock &&
       job.queueingLock === null &&
+      !job.mutex &&
       job.queue === queue &&
       job.task === task &&
       job.priority === priority &&

@@ -1,4 +1,4 @@
-import { notifyIdle } from "./job-row.ts";
+import { isInLine, notifyIdle } from "./job-row.ts";
 import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
 
 /**
@@ -15,7 +15,7 @@ with heads as materialized (
   cross join lateral (
     select * from (
       select o.id, o.ready, o.wake_at from ${t.jobs} o
-      where o.lock = l.lock and o.finished_at is null and coalesce(o.status = 'todo', false)
+      where o.lock = l.lock and o.finished_at is null and ${isInLine("o")}
       order by o.priority desc, o.id
       limit (select 1)
     ) y limit 1

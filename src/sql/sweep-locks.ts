@@ -1,3 +1,4 @@
+import { isInLine } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /**
@@ -19,7 +20,7 @@ with recursive locks as (
 select (select json_agg(x.lock)::text from (
     select l.lock from locks l cross join lateral (
       select * from (select o.ready, o.wake_at from ${t.jobs} o
-        where o.lock = l.lock and o.finished_at is null and coalesce(o.status = 'todo', false)
+        where o.lock = l.lock and o.finished_at is null and ${isInLine("o")}
         order by o.priority desc, o.id limit (select 1)) y limit 1) h
     where l.place <= $2::int and not h.ready and h.wake_at is null and not exists (select 1 from ${t.jobs} r where r.running_lock = l.lock)
   ) x) as idle,

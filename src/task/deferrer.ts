@@ -1,6 +1,6 @@
 import type { Duration } from "../duration.ts";
-import type { JsonCompatible } from "../json.ts";
-import type { Task } from "./task.ts";
+import type { JsonCompatible, JsonObject } from "../json.ts";
+import type { AnyTask, LockMode, Task, TaskInput } from "./task.ts";
 
 /** When a job may run: at a moment, after a span of time, or as soon as possible. */
 export type Schedule =
@@ -14,6 +14,8 @@ export interface JobOptions {
   readonly priority?: number;
   /** Jobs with the same lock run one at a time and in order; null for none. */
   readonly lock?: string | null;
+  /** Whether the job holds up the others of its lock while it waits for its time: `ordered`, or `mutex` if not. */
+  readonly lockMode?: LockMode;
   /** While a job with this key waits, another one is refused; null for none. */
   readonly queueingLock?: string | null;
 }
@@ -43,6 +45,23 @@ export type DeferParameters<Input, Options> =
     ? [args?: Input & JsonCompatible<Input>, options?: Options]
     : [args: Input & JsonCompatible<Input>, options?: Options];
 
+/** Options of what is deferred by its name. */
+export type ByName<Options> = Options & {
+  /**
+   * Write the job also where this app has no task of that name, for workers that have: into the queue `default`, with
+   * priority 0 and unchecked arguments, unless the options say otherwise. Default: `false`.
+   */
+  readonly allowUnknown?: boolean;
+};
+
+/** A task with some options already given. */
+export interface BoundDeferrer<Input, Tx> {
+  /** As `app.defer`; options given here override the bound ones. */
+  defer(...rest: DeferParameters<Input, DeferOptions<Tx>>): Promise<bigint>;
+  /** As `app.batchDefer`; options given here override the bound ones. */
+  batchDefer(argsList: readonly (Input & JsonCompatible<Input>)[], options?: BatchDeferOptions<Tx>): Promise<bigint[]>;
+}
+
 /** What can defer jobs: an app, or the context of a running job. */
 export interface Deferrer<Tx> {
   /**
@@ -62,5 +81,24 @@ export interface Deferrer<Tx> {
     task: Task<Input>,
     argsList: readonly (NoInfer<Input> & JsonCompatible<NoInfer<Input>>)[],
     options?: BatchDeferOptions<Tx>,
+  ): Promise<bigint[]>;
+
+  /**
+   * As `defer`, with the name or an alias of a task. The task's own options, schema and locks apply where the app has it.
+   * The arguments are typed by the task's type: `deferByName<typeof sendWelcome>("emails.sendWelcome", …)`, which an
+   * `import type` gives; without it they are any JSON.
+   *
+   * @throws TaskNotFoundError when the app has no such task; else as `defer`.
+   */
+  deferByName<Named extends AnyTask = Task<JsonObject>>(
+    name: string,
+    ...rest: DeferParameters<TaskInput<Named>, ByName<DeferOptions<Tx>>>
+  ): Promise<bigint>;
+
+  /** As `batchDefer`, with the name or an alias of a task. @throws as `deferByName` and `batchDefer`. */
+  batchDeferByName<Named extends AnyTask = Task<JsonObject>>(
+    name: string,
+    argsList: readonly (TaskInput<Named> & JsonCompatible<TaskInput<Named>>)[],
+    options?: ByName<BatchDeferOptions<Tx>>,
   ): Promise<bigint[]>;
 }

@@ -1,10 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import {
+  checkBoolean,
+  checkFunctions,
+  checkKnownOptions,
+  checkLockKey,
+  checkName,
+  checkPriority,
+} from "../option-checks.ts";
 import type { JobContext } from "./job-context.ts";
 import { toRetryStrategy } from "./retry.ts";
-import { type AnyTask, checkTask, type Task } from "./task.ts";
+import { type AnyTask, checkLockMode, checkTask, type Task } from "./task.ts";
 import { type PlainTaskOptions, type SchemaTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
 /**
@@ -34,13 +41,18 @@ export function defineTask(options: PlainTaskOptions<never> | SchemaTaskOptions<
   }
   return Object.freeze({
     name: options.name,
+    aliases: checkAliases(options.aliases),
     queue: options.queue ?? "default",
     priority: checkPriority("priority", options.priority ?? 0),
     lock: options.lock,
+    lockMode: checkLockMode(options.lockMode ?? "ordered"),
     queueingLock: options.queueingLock,
     schema: options.schema,
     retry: toRetryStrategy(options.retry),
     timeoutMs: options.timeout === undefined ? undefined : checkTimeout(durationToMs(options.timeout, "timeout")),
+    storeResult: checkBoolean("storeResult", options.storeResult ?? false),
+    middleware: checkFunctions("middleware", options.middleware),
+    origin: undefined,
     run: options.run,
   });
 }
@@ -65,6 +77,11 @@ function checkFunction(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") {
     throw new InvalidOptionError(option, value, "is not a function.");
   }
+}
+
+function checkAliases(aliases: readonly string[] = []): readonly string[] {
+  if (!Array.isArray(aliases)) throw new InvalidOptionError("aliases", aliases, "is not a list of names.");
+  return Object.freeze(aliases.map((alias) => checkName("aliases", alias)));
 }
 
 function checkKey(option: string, value: unknown): void {

@@ -1,7 +1,20 @@
 import type { Job } from "../job.ts";
 import type { JsonCompatible } from "../json.ts";
-import type { Logger } from "../logger.ts";
+import type { LogFields, Logger, LogLevel } from "../logger.ts";
+import type { ContextKey } from "./context-key.ts";
 import type { Deferrer } from "./deferrer.ts";
+
+/** What a handler sees of its worker. */
+export interface WorkerHandle {
+  readonly name: string;
+  /** Undefined for all. */
+  readonly queues: readonly string[] | undefined;
+  /**
+   * Asks the worker to stop, as `worker.stop()` does, and does not wait for it: the handler that calls it goes on, within
+   * the worker's `shutdownGrace`.
+   */
+  stop(): void;
+}
 
 /** What a handler gets beside its arguments. */
 export interface JobContext extends Deferrer<object> {
@@ -14,6 +27,27 @@ export interface JobContext extends Deferrer<object> {
    */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** The worker that runs the job. */
+  readonly worker: WorkerHandle;
+  /**
+   * What the worker was given for the key, by its option `context`.
+   *
+   * @throws InvalidOptionError when it was given nothing.
+   */
+  get<Value>(key: ContextKey<Value>): Value;
+  /**
+   * Says how far the run is: a percentage, or any JSON of up to 64 KiB, in the job's column `progress`. Costs one
+   * statement at a time: while that is under way the last value waits, and it is written before the job ends. It stays
+   * when the job ends or is retried, until another value comes.
+   *
+   * @throws InvalidArgsError when the value is no JSON.
+   */
+  progress<Value>(value: Value & JsonCompatible<Value>): void;
+  /**
+   * Logs a line to the worker's logger and keeps it with the job, as an event of type `logged`: the first 1,000 of a run,
+   * messages of up to 4,000 characters, fields of up to 8 KiB.
+   */
+  log(level: LogLevel, message: string, fields?: LogFields): void;
   /**
    * Marks the job as succeeded inside the caller's ORM transaction, so that its writes and the job's completion
    * commit together or not at all. Call it last in the transaction and let its error out.

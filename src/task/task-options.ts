@@ -1,13 +1,16 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Duration } from "../duration.ts";
 import type { JobContext } from "./job-context.ts";
+import type { JobMiddleware } from "./middleware.ts";
 import type { RetryOption } from "./retry.ts";
-import type { KeyOption } from "./task.ts";
+import type { KeyOption, LockMode } from "./task.ts";
 
 /** What every task may say, whatever its arguments are typed with. */
 export interface TaskDefaults {
-  /** Names the task in the database: 1 to 128 characters. Rename it and waiting jobs no longer find it. */
+  /** Names the task in the database: 1 to 128 characters. Rename it and waiting jobs no longer find it: keep the old name in `aliases`. */
   readonly name: string;
+  /** Former names: jobs that wait under them run, and may be deferred by them. Default: none. */
+  readonly aliases?: readonly string[];
   /** The queue its jobs go to. Default: `default`. */
   readonly queue?: string;
   /** Higher runs first, from -2147483648 to 2147483647. Default: 0. */
@@ -19,11 +22,20 @@ export interface TaskDefaults {
    * Default: none.
    */
   readonly timeout?: Duration;
+  /** Keep what the handler returns, as JSON, in the job's column `result`. Default: `false`. */
+  readonly storeResult?: boolean;
+  /** Wraps each run of the task, inside the worker's middleware; the first one is outermost. Default: none. */
+  readonly middleware?: readonly JobMiddleware[];
 }
 
 export interface TaskOptions<Input> extends TaskDefaults {
   /** Jobs with the same lock run one at a time, in the order of priority, then of deferring, over all workers. */
   readonly lock?: KeyOption<Input>;
+  /**
+   * `mutex`: jobs that wait for their time, scheduled or before a retry, do not hold up the others of their lock.
+   * Default: `ordered`, in which they do.
+   */
+  readonly lockMode?: LockMode;
   /** While a job with this key waits, another one is refused with `AlreadyEnqueuedError`. */
   readonly queueingLock?: KeyOption<Input>;
 }
@@ -46,11 +58,15 @@ export interface SchemaTaskOptions<Schema extends StandardSchemaV1>
 
 export const TASK_OPTION_NAMES = [
   "name",
+  "aliases",
   "queue",
   "priority",
   "retry",
   "timeout",
+  "storeResult",
+  "middleware",
   "lock",
+  "lockMode",
   "queueingLock",
   "schema",
   "run",

@@ -17,6 +17,16 @@ export class CompletionBatch {
   /** Locks whose next job may run afterwards. */
   readonly locks = new Set<string>();
 
+  /** Characters of the results in it. */
+  resultLength = 0;
+
+  /** Adds one that succeeded, with what its handler returned. */
+  addResult(job: Job, resultJson: string): void {
+    const { id, lease } = job;
+    this.ended.push({ id, lease, job, status: "succeeded", resultJson });
+    this.resultLength += resultJson.length;
+  }
+
   get size(): number {
     return this.succeeded.length + this.ended.length + this.retried.length + this.released.length;
   }

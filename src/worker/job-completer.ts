@@ -20,6 +20,8 @@ export interface CompleterCallbacks {
 
 /** Larger ones take no less time per job, and the slots wait for room. */
 const MAX_BATCH = 1000;
+/** In characters: one statement has a limit. */
+const MAX_RESULT_LENGTH = 8 * 1024 * 1024;
 /** How many full batches may wait before no further jobs are started. */
 const MAX_WAITING_BATCHES = 3;
 /** How soon to look again at rows that another transaction keeps locked. */
@@ -72,7 +74,9 @@ export class JobCompleter {
     const { id, lease } = job;
     switch (outcome.kind) {
       case "succeeded":
-        pending.succeeded.push(job);
+        if (outcome.result && "json" in outcome.result && this.#runtime.options.deleteJobs === "never")
+          pending.addResult(job, outcome.result.json);
+        else pending.succeeded.push(job);
         break;
       case "failed":
       case "aborted":
@@ -149,7 +153,7 @@ export class JobCompleter {
   /** The batch that is filled now. */
   #room(): CompletionBatch {
     const last = this.#pending.at(-1);
-    if (last && last.size < MAX_BATCH) return last;
+    if (last && last.size < MAX_BATCH && last.resultLength < MAX_RESULT_LENGTH) return last;
     const next = new CompletionBatch();
     this.#pending.push(next);
     return next;

@@ -2,8 +2,10 @@ import { TaskNotFoundError, TaskNotRunnableError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { checkRunningJobs } from "../sql/check-running-jobs.ts";
 import { findRunState } from "../sql/find-run-state.ts";
+import type { JobMiddleware } from "../task/middleware.ts";
 import type { AnyTask } from "../task/task.ts";
 import { validateArgs } from "../task/validate-args.ts";
+import { runMiddleware } from "./run-middleware.ts";
 import { decideOutcome, type Outcome, type RunEnd, type Undecided } from "./run-outcome.ts";
 import { RunningJob } from "./running-job.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
@@ -93,6 +95,11 @@ export class JobExecutor {
   #ended(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     this.#running.delete(running);
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (running.notes) return running.notes.flush().then(() => this.#decideEnded(task, running, end));
+    return this.#decideEnded(task, running, end);
+  }
+
+  #decideEnded(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     if (!("lateEnd" in end)) return this.#decide(task, running, end);
     if (!running.completed) return this.#decide(task, running, { threw: ABANDONED });
     return { kind: "undecided", decided: end.lateEnd.then((late) => this.#decide(task, running, late)) };
@@ -114,6 +121,11 @@ export class JobExecutor {
 
   #runHandler(task: AnyTask, running: RunningJob): MaybePromise<RunEnd | AbandonedRun> {
     const fail = (threw: unknown): RunEnd => ({ threw });
+    const { middleware } = this.#runtime.options;
+    if (middleware.length + task.middleware.length > 0) {
+      const layered = this.#runLayers([...middleware, ...(task.middleware as readonly JobMiddleware[])], task, running);
+      return this.#untilAbandoned(task, running, layered).catch(fail);
+    }
     const call = (args: unknown): MaybePromise<RunEnd | AbandonedRun> => {
       if (!task.run) throw new TaskNotRunnableError(task.name);
       const returned = task.run(args as never, running as never);
@@ -126,6 +138,14 @@ export class JobExecutor {
     } catch (threw) {
       return fail(threw);
     }
+  }
+
+  #runLayers(layers: readonly JobMiddleware[], task: AnyTask, running: RunningJob): Promise<unknown> {
+    return runMiddleware(layers, running, async () => {
+      const args = await validateArgs(task, running.job.args);
+      if (!task.run) throw new TaskNotRunnableError(task.name);
+      return task.run(args as never, running as never);
+    });
   }
 
   /** Waits for the handler, but not for ever once it was asked to stop. */

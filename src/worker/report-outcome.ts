@@ -6,6 +6,11 @@ import type { Outcome } from "./run-outcome.ts";
 export function reportOutcome(events: WorkerEvents, job: Job, outcome: Outcome, durationMs: number): void {
   switch (outcome.kind) {
     case "succeeded":
+      if (outcome.result && "problem" in outcome.result) {
+        events.emit("result_not_stored", { job, problem: outcome.result.problem });
+      }
+      if (events.has("job_success")) events.emit("job_success", { job, durationMs });
+      break;
     case "completed":
       if (events.has("job_success")) events.emit("job_success", { job, durationMs });
       break;

@@ -8,6 +8,7 @@ import {
   JobTimeoutError,
 } from "../errors.ts";
 import type { Job } from "../job.ts";
+import { toStorableJson } from "../json.ts";
 import { messageOf } from "../log-events.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { RunState } from "../sql/find-run-state.ts";
@@ -28,7 +29,8 @@ export interface Undecided {
 
 /** What becomes of a job after a run. */
 export type Outcome =
-  | { readonly kind: "succeeded" }
+  /** With what is to be stored of what the handler returned, or why it cannot be. */
+  | { readonly kind: "succeeded"; readonly result?: StoredResult | undefined }
   /** The handler completed the job in its own transaction. */
   | { readonly kind: "completed" }
   | { readonly kind: "failed"; readonly error: unknown }
@@ -38,6 +40,8 @@ export type Outcome =
   | { readonly kind: "interrupted" }
   /** Somebody else has the job. */
   | { readonly kind: "lost" };
+
+export type StoredResult = ReturnType<typeof toStorableJson>;
 
 /** A decision with its fields checked. */
 export interface CheckedRetry {
@@ -66,7 +70,7 @@ export function decideOutcome(run: EndedRun): Outcome {
   const { end, abortReason } = run;
   if (run.completion === "ended") return { kind: "completed" };
   if (abortReason === "lease_lost" || run.completion === "lost") return { kind: "lost" };
-  if ("returned" in end && run.completion === undefined) return { kind: "succeeded" };
+  if ("returned" in end && run.completion === undefined) return succeeded(run.task, end.returned);
   // It said that it was done and its transaction did not commit: its writes are gone, so it was not.
   const error = "threw" in end ? end.threw : new CompletionRolledBackError(run.job.id);
   switch (abortReason) {
@@ -81,6 +85,14 @@ export function decideOutcome(run: EndedRun): Outcome {
     default:
       return abortReason satisfies never;
   }
+}
+
+/** Beyond this it is data, which belongs into a table of the app. */
+const MAX_RESULT_BYTES = 1024 * 1024;
+
+function succeeded(task: AnyTask | undefined, returned: unknown): Outcome {
+  if (!task?.storeResult || returned === undefined) return { kind: "succeeded" };
+  return { kind: "succeeded", result: toStorableJson(returned, MAX_RESULT_BYTES) };
 }
 
 function retryOrFail({ job, task, random }: EndedRun, error: unknown): Outcome {

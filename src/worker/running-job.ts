@@ -1,12 +1,13 @@
 import { type AbortReason, InvalidArgsError, JobAbortedError, LeaseLostError } from "../errors.ts";
 import type { Job } from "../job.ts";
-import { findJsonProblem, type JsonCompatible } from "../json.ts";
+import { findJsonProblem } from "../json.ts";
 import type { LogFields, Logger, LogLevel } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
 import { queueSql } from "../sql/statement.ts";
-import type { BatchDeferOptions, DeferOptions, DeferParameters } from "../task/deferrer.ts";
-import type { JobContext } from "../task/job-context.ts";
-import type { Task } from "../task/task.ts";
+import type { ContextKey } from "../task/context-key.ts";
+import type { Deferrer } from "../task/deferrer.ts";
+import type { JobContext, WorkerHandle } from "../task/job-context.ts";
+import { JobNotes } from "./job-notes.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** One run of a job: the context of its handler, and what the worker knows of it. */
@@ -18,6 +19,8 @@ export class RunningJob implements JobContext {
   #abortReason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
   #completed = false;
+  /** Made when the handler says something. */
+  #notes: JobNotes | undefined;
 
   constructor(job: Job, runtime: WorkerRuntime) {
     this.job = job;
@@ -46,6 +49,15 @@ export class RunningJob implements JobContext {
     return { debug: withJob("debug"), info: withJob("info"), warn: withJob("warn"), error: withJob("error") };
   }
 
+  get worker(): WorkerHandle {
+    const { options, requestStop } = this.#runtime;
+    return { name: options.name, queues: options.queues, stop: requestStop };
+  }
+
+  get<Value>(key: ContextKey<Value>): Value {
+    return this.#runtime.options.context.get(key);
+  }
+
   get abortReason(): AbortReason | undefined {
     return this.#abortReason;
   }
@@ -68,22 +80,50 @@ export class RunningJob implements JobContext {
     this.#onAbort?.();
   }
 
-  defer<Input>(task: Task<Input>, ...rest: DeferParameters<Input, DeferOptions>): Promise<bigint> {
-    return this.#runtime.deferrer.defer(task, ...rest);
+  get defer(): Deferrer<object>["defer"] {
+    return this.#runtime.deferrer.defer;
   }
 
-  batchDefer<Input>(
-    task: Task<Input>,
-    argsList: readonly (Input & JsonCompatible<Input>)[],
-    options?: BatchDeferOptions,
-  ): Promise<bigint[]> {
-    return this.#runtime.deferrer.batchDefer(task, argsList, options);
+  get batchDefer(): Deferrer<object>["batchDefer"] {
+    return this.#runtime.deferrer.batchDefer;
+  }
+
+  get deferByName(): Deferrer<object>["deferByName"] {
+    return this.#runtime.deferrer.deferByName;
+  }
+
+  get batchDeferByName(): Deferrer<object>["batchDeferByName"] {
+    return this.#runtime.deferrer.batchDeferByName;
+  }
+
+  /** What the handler said of itself, if it did. */
+  get notes(): JobNotes | undefined {
+    return this.#notes;
+  }
+
+  get #openNotes(): JobNotes {
+    this.#notes ??= new JobNotes(this.job, this.#runtime, () => {
+      if (!this.#completed) this.abort("lease_lost");
+    });
+    return this.#notes;
+  }
+
+  progress(value: unknown): void {
+    this.#openNotes.progress(value);
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    this.#openNotes.log(level, message, fields);
+    this.logger[level](fields, message);
   }
 
   async complete(tx: object, result?: unknown): Promise<void> {
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
     const { connector, tables, options, identity } = this.#runtime;
+    // Afterwards the row is locked until the caller's transaction ends.
+    await this.#notes?.flush();
+    this.#notes?.hold();
     const isOurs = await completeJob(queueSql(connector.using(tx), tables), identity.id, this.job, {
       result: result === undefined ? null : JSON.stringify(result),
       deleteJob: options.deleteJobs !== "never",

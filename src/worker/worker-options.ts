@@ -1,7 +1,9 @@
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { checkInteger, checkKnownOptions, checkName } from "../option-checks.ts";
+import { checkBoolean, checkFunctions, checkInteger, checkKnownOptions, checkName } from "../option-checks.ts";
+import { type ContextValue, ContextValues } from "../task/context-key.ts";
+import type { JobMiddleware } from "../task/middleware.ts";
 
 /** Which finished jobs are deleted at once: none, the succeeded ones, or all. */
 export type DeleteJobs = "never" | "successful" | "always";
@@ -35,6 +37,10 @@ export interface WorkerOptions {
   readonly maxRescues?: number;
   /** How many short jobs may be fetched ahead of the free slots, 0 to 10,000. Long jobs never are. Default: 2,000. */
   readonly maxPrefetch?: number;
+  /** Wraps the run of every job, outside the task's own middleware; the first one is outermost. Default: none. */
+  readonly middleware?: readonly JobMiddleware[];
+  /** What handlers get from `context.get(key)`: a list of `key.with(value)`. Default: nothing. */
+  readonly context?: readonly ContextValue[];
   /** Logs this worker. Default: the app's logger. */
   readonly logger?: Logger;
   /** Stop on the first SIGTERM or SIGINT; the second one ends the process at once. Default: `true`. */
@@ -56,6 +62,8 @@ export interface ResolvedWorkerOptions {
   readonly stalledAfterMs: number;
   readonly maxRescues: number;
   readonly maxPrefetch: number;
+  readonly middleware: readonly JobMiddleware[];
+  readonly context: ContextValues;
   readonly installSignalHandlers: boolean;
 }
 
@@ -72,6 +80,8 @@ const DEFAULTS = {
   stalledAfter: { seconds: 30 },
   maxRescues: 3,
   maxPrefetch: 2000,
+  middleware: [],
+  context: [],
   installSignalHandlers: true,
 } as const satisfies WorkerOptions;
 
@@ -103,6 +113,8 @@ export function resolveWorkerOptions(given: WorkerOptions): ResolvedWorkerOption
     stalledAfterMs,
     maxRescues: checkInteger("maxRescues", options.maxRescues, 0, 1000),
     maxPrefetch: checkInteger("maxPrefetch", options.maxPrefetch, 0, 10_000),
+    middleware: checkFunctions("middleware", options.middleware),
+    context: new ContextValues(options.context),
     installSignalHandlers: checkBoolean("installSignalHandlers", options.installSignalHandlers),
   };
 }
@@ -124,11 +136,6 @@ function checkQueues(queues: readonly string[] | undefined): readonly string[] |
     throw new InvalidOptionError("queues", queues, "is not a list of queue names. Leave it out for all queues.");
   }
   return [...new Set(queues.map((queue) => checkName("queues", queue)))];
-}
-
-function checkBoolean(option: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw new InvalidOptionError(option, value, "is not true or false.");
 }
 
 function checkDeleteJobs(value: DeleteJobs): DeleteJobs {

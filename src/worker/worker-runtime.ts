@@ -36,4 +36,6 @@ export interface WorkerRuntime extends WorkerApp {
   readonly health: DatabaseHealth;
   /** Who this worker is in the workers table; 0 until it is registered. */
   readonly identity: { id: bigint };
+  /** Asks the worker to stop, and does not wait for it. */
+  requestStop(): void;
 }

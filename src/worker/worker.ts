@@ -36,6 +36,7 @@ export class Worker implements AsyncDisposable {
       events,
       health: new DatabaseHealth(app.clock, app.random, events),
       identity: { id: 0n },
+      requestStop: () => this.#requestStop(),
     };
     this.#stopRequested = new Promise((resolve) => {
       this.#requestStop = resolve;

@@ -155,7 +155,7 @@ function isLocked(error: unknown): boolean {
 function withoutDetail<Item extends object>(write: Write<Item>): Write<Item> {
   const detail = { message: "The error could not be stored" };
   return async (jobs) => {
-    const lost = await write(jobs.map((job) => ({ ...job, detail, result: undefined })));
+    const lost = await write(jobs.map((job) => ({ ...job, detail, resultJson: undefined })));
     return lost.length > 0 ? jobs : [];
   };
 }

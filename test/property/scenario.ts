@@ -10,6 +10,7 @@ type Behaviour = "succeed" | "complete" | "fail" | "fail later" | "roll back";
 /** A job of a scenario: what it is deferred with, and what each of its runs does. */
 const job = fc.record({
   lock: fc.option(fc.constantFrom("a", "b", "c"), { nil: null, freq: 3 }),
+  mutex: fc.boolean(),
   priority: fc.integer({ min: -2, max: 2 }),
   queue: fc.constantFrom("one", "two", "three"),
   delayMs: fc.constantFrom(0, 0, 5, 60),
@@ -102,10 +103,11 @@ export async function play(queue: TestQueue, { jobs, workers, troubles }: Scenar
     },
   });
   const app = queue.app([task]);
-  for (const [n, { lock, priority, queue: name, delayMs }] of jobs.entries()) {
+  for (const [n, { lock, mutex, priority, queue: name, delayMs }] of jobs.entries()) {
     witness.dueAt.set(n, Date.now() + delayMs);
     const scheduleIn = delayMs === 0 ? {} : { scheduleIn: { milliseconds: delayMs } };
-    await app.defer(task, { n }, { lock, priority, queue: name, ...scheduleIn });
+    const lockMode = mutex ? "mutex" : "ordered";
+    await app.defer(task, { n }, { lock, lockMode, priority, queue: name, ...scheduleIn });
   }
   // A worker whose connections are ended while it starts does not start; one that runs survives it.
   const start = async (options: Scenario["workers"][number]) => {

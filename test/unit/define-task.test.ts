@@ -25,6 +25,11 @@ describe("a task", () => {
       schema: undefined,
       retry: undefined,
       timeoutMs: undefined,
+      lockMode: "ordered",
+      aliases: [],
+      middleware: [],
+      storeResult: false,
+      origin: undefined,
       run: undefined,
     });
   });
@@ -35,8 +40,9 @@ describe("a task", () => {
     const schema = z.object({});
     const strategy = { decide: () => undefined };
     const given = { name: "sample", queue: "mail", priority: -3, schema, run, lock, queueingLock: "b" };
-    const task = defineTask({ ...given, retry: strategy, timeout: { minutes: 1 } });
-    expect(task).toEqual({ ...given, retry: strategy, timeoutMs: 60_000 });
+    const task = defineTask({ ...given, retry: strategy, timeout: { minutes: 1 }, aliases: ["old"] });
+    const defaults = { lockMode: "ordered", middleware: [], storeResult: false, origin: undefined };
+    expect(task).toEqual({ ...given, ...defaults, retry: strategy, timeoutMs: 60_000, aliases: ["old"] });
   });
 
   test("cannot be changed", () => {
@@ -58,6 +64,10 @@ describe("a task", () => {
     ["name", { name: "a\u0000" }],
     ["name", { name: 5 }],
     ["queue", { name: "a", queue: "" }],
+    ["aliases", { name: "a", aliases: "b" }],
+    ["aliases", { name: "a", aliases: [""] }],
+    ["storeResult", { name: "a", storeResult: 1 }],
+    ["middleware", { name: "a", middleware: [1] }],
     ["queue", { name: "a", queue: "\ud800" }],
     ["priority", { name: "a", priority: 1.5 }],
     ["priority", { name: "a", priority: 2 ** 31 }],

@@ -17,6 +17,7 @@ describe("the row of a job", () => {
       task: "plain",
       priority: 0,
       lock: null,
+      mutex: false,
       queueingLock: null,
       argsJson: "{}",
       atMs: null,

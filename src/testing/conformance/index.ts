@@ -6,6 +6,7 @@ import { jobCases } from "./job-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { periodicCases } from "./periodic-cases.ts";
 import { statementCases } from "./statement-cases.ts";
+import { taskCases } from "./task-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
 
@@ -32,6 +33,7 @@ const CASES: readonly CaseDefinition[] = [
   ...jobCases,
   ...periodicCases,
   ...listenCases,
+  ...taskCases,
 ];
 
 /**

@@ -1,0 +1,85 @@
+import { InvalidOptionError } from "../errors.ts";
+import { checkFunctions } from "../option-checks.ts";
+import type { BatchDeferOptions, BoundDeferrer, ByName, DeferOptions, Deferrer, Schedule } from "../task/deferrer.ts";
+import { defineTask } from "../task/define-task.ts";
+import { type AnyTask, checkTask, type Task } from "../task/task.ts";
+import type { TaskRegistry } from "../task/task-registry.ts";
+import type { JobDeferrer } from "./defer-jobs.ts";
+import { type DeferMiddleware, layerDefer } from "./defer-middleware.ts";
+import { checkDeferOptions } from "./new-job.ts";
+
+export interface AppDeferrerOptions<Tx> {
+  readonly jobs: JobDeferrer<Tx>;
+  readonly tasks: TaskRegistry;
+  readonly middleware: readonly DeferMiddleware[] | undefined;
+}
+
+/** All ways in which an app defers. */
+export interface AppDeferrer<Tx> extends Deferrer<Tx> {
+  configure<Input>(task: Task<Input>, options: DeferOptions<Tx>): BoundDeferrer<Input, Tx>;
+}
+
+interface Write<Tx> {
+  defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint>;
+  batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]>;
+}
+
+/** @throws InvalidOptionError when `middleware` is not a list of functions. */
+export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDeferrerOptions<Tx>): AppDeferrer<Tx> {
+  const layered = withMiddleware(written, checkFunctions("deferMiddleware", middleware));
+  const jobs = tasks.hasNamespaces ? inNamespaces(tasks, layered) : layered;
+  const named = (name: string, allowUnknown = false): AnyTask =>
+    tasks.find(name) ?? (allowUnknown ? defineTask({ name }) : tasks.get(name));
+  return {
+    defer: (task, ...[args = {}, given = {}]) => jobs.defer(task, args, given),
+    batchDefer: (task, argsList, given = {}) => jobs.batchDefer(task, argsList, given),
+    deferByName: async (name, ...[args = {}, given = {}]) => {
+      const { allowUnknown, ...rest }: ByName<DeferOptions<Tx>> = given;
+      return jobs.defer(named(name, allowUnknown), args, rest as DeferOptions<Tx>);
+    },
+    batchDeferByName: async (name, argsList, given = {}) => {
+      const { allowUnknown, ...rest } = given;
+      return jobs.batchDefer(named(name, allowUnknown), argsList, rest as BatchDeferOptions<Tx>);
+    },
+    configure: (task, bound) => {
+      checkTask("task", task);
+      checkDeferOptions(bound as DeferOptions);
+      return {
+        defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
+        batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
+      };
+    },
+  };
+}
+
+function inNamespaces<Tx>(tasks: TaskRegistry, jobs: Write<Tx>): Write<Tx> {
+  return {
+    defer: async (task, args, options) => jobs.defer(tasks.resolve(task), args, options),
+    batchDefer: async (task, argsList, options) => jobs.batchDefer(tasks.resolve(task), argsList, options),
+  };
+}
+
+function withMiddleware<Tx>(jobs: JobDeferrer<Tx>, layers: readonly DeferMiddleware[]): Write<Tx> {
+  if (layers.length === 0) return jobs;
+  const write = layerDefer(layers, async ({ task, argsList, options, isBatch }) => {
+    const given = options as DeferOptions<Tx>;
+    return isBatch ? jobs.batchDefer(task, argsList, given) : [await jobs.defer(task, argsList[0], given)];
+  });
+  return {
+    async defer(task, args, options) {
+      const [id] = await write({ task, argsList: [args], options: options as DeferOptions, isBatch: false });
+      // Checked by layerDefer.
+      return id as bigint;
+    },
+    async batchDefer(task, argsList, options) {
+      if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
+      return [...(await write({ task, argsList, options: options as DeferOptions, isBatch: true }))];
+    },
+  };
+}
+
+/** A time that is given in one way overrides one that was bound in the other. */
+function override<Options extends Schedule>(bound: Options, given: Options | undefined): Options {
+  const isTimed = given?.scheduleAt !== undefined || given?.scheduleIn !== undefined;
+  return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
+}
