@@ -3,6 +3,7 @@ import type { Connector } from "./connector.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import { ConnectorError, InvalidOptionError } from "./errors.ts";
+import { createQueueManager, type QueueManager } from "./jobs/queue-manager.ts";
 import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
@@ -65,6 +66,9 @@ export interface App<Tx> extends Deferrer<Tx> {
    */
   checkTables(): Promise<TablesReport>;
 
+  /** Lists, pauses and resumes queues. */
+  readonly queues: QueueManager<Tx>;
+
   /** What the app logs to. */
   readonly logger: Logger;
 
@@ -120,6 +124,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
+    queues: createQueueManager(connector, tables),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),

@@ -20,6 +20,10 @@ export interface WorkerEventMap {
   task_not_found: { readonly job: Job };
   jobs_fetched: { readonly count: number; readonly durationMs: number };
   jobs_rescued: { readonly workerIds: readonly bigint[]; readonly rescued: number; readonly ended: number };
+  /** No further job of this queue starts. What was paused before the worker started is not told. */
+  queue_paused: { readonly queue: string };
+  /** The jobs of this queue start again. */
+  queue_resumed: { readonly queue: string };
   /** No job can run now. */
   idle: { readonly worker: string };
   listening: { readonly channel: string };

@@ -24,10 +24,12 @@ export {
 } from "./errors.ts";
 export type { WorkerEvent, WorkerEventMap } from "./events.ts";
 export type { Job, JobStatus } from "./job.ts";
+export type { QueueManager, QueueOptions } from "./jobs/queue-manager.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { TablesReport } from "./schema/check-tables.ts";
 export type { TableFinding } from "./schema/compare-tables.ts";
+export type { QueueSummary } from "./sql/list-queues.ts";
 export type { TableOptions } from "./sql/statement.ts";
 export type {
   BatchDeferOptions,

@@ -26,6 +26,8 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
     "warn",
     ({ workerIds, rescued, ended }) => `Took ${rescued + ended} jobs back from ${workerIds.length} dead workers`,
   ],
+  queue_paused: ["info", ({ queue }) => `Queue ${queue} is paused`],
+  queue_resumed: ["info", ({ queue }) => `Queue ${queue} is resumed`],
   listen_notify_disabled: [
     "warn",
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,

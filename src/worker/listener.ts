@@ -16,6 +16,8 @@ export interface Notification {
   readonly promote?: string;
   /** The heads of some locks may have changed. */
   readonly sweep?: true;
+  /** Queues were paused or resumed. */
+  readonly queues?: true;
 }
 
 export interface ListenerHandlers {
@@ -105,7 +107,7 @@ export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, job, abort, promote, sweep } = parsed as Record<string, unknown>;
+    const { queue, delayMs, job, abort, promote, sweep, queues } = parsed as Record<string, unknown>;
     return {
       ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
@@ -113,6 +115,7 @@ export function parseNotification(payload: string): Notification {
       ...(typeof abort === "string" ? { abort } : {}),
       ...(isStorable(promote) ? { promote } : {}),
       ...(sweep === true ? { sweep } : {}),
+      ...(queues === true ? { queues } : {}),
     };
   } catch {
     return {};

@@ -8,6 +8,7 @@ import { JobFetcher } from "./job-fetcher.ts";
 import { JobWatcher } from "./job-watcher.ts";
 import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
+import { PausedQueues } from "./paused-queues.ts";
 import { PollingSchedule } from "./polling-schedule.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
@@ -34,6 +35,7 @@ export class WorkerParts {
   readonly #watcher: JobWatcher;
   readonly #rescuer: Rescuer;
   readonly #sweeper: LockSweeper;
+  readonly #paused: PausedQueues;
   readonly #onEmpty: () => void;
   #endedBefore = -1;
 
@@ -52,26 +54,19 @@ export class WorkerParts {
         this.#fetchLoop.refill();
       },
     });
-    const onCapacity = (): void => this.#fetchLoop.refill();
+    const isListening = (): boolean => this.#listener.isListening;
+    this.#paused = new PausedQueues(runtime, isListening, () => this.#onQueuesChanged());
     this.#dispatcher = new JobDispatcher({
-      runtime,
-      executor: this.#executor,
-      completer: this.#completer,
-      gauge,
-      onCapacity,
+      ...{ runtime, gauge, executor: this.#executor, completer: this.#completer, paused: this.#paused },
+      onCapacity: () => this.#fetchLoop.refill(),
     });
     const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
     this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
-      queues: new QueueList(
-        runtime.options.queues,
-        runtime.sql,
-        runtime.clock,
-        new ScanBudget(runtime.clock, runtime.options.wait),
-      ),
-      polling: new PollingSchedule(runtime, this.#presence, () => this.#listener.isListening),
+      ...{ queues: this.#newQueueList(runtime), paused: this.#paused },
+      polling: new PollingSchedule(runtime, this.#presence, isListening),
       onEmpty: () => this.#finishEmpty(),
     });
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
@@ -81,15 +76,27 @@ export class WorkerParts {
       onListening: () => {
         wake();
         this.#sweeper.sweep();
+        this.#paused.refresh();
       },
       onNotification: (notification) => this.#onNotification(notification),
     });
   }
 
-  #onNotification({ abort, promote, sweep, ...hint }: Notification): void {
+  #newQueueList({ options, sql, clock }: WorkerRuntime): QueueList {
+    const budget = new ScanBudget(clock, options.wait);
+    return new QueueList(options.queues, sql, clock, budget, (name) => this.#paused.has(name));
+  }
+
+  #onQueuesChanged(): void {
+    this.#dispatcher.releasePaused();
+    this.#fetchLoop.wake();
+  }
+
+  #onNotification({ abort, promote, sweep, queues, ...hint }: Notification): void {
     if (abort !== undefined) this.#watcher.checkNow();
     else if (promote !== undefined) this.#sweeper.promote(promote);
     else if (sweep) this.#sweeper.sweep();
+    else if (queues) this.#paused.refresh();
     else this.#fetchLoop.wake(hint);
   }
 
@@ -97,7 +104,7 @@ export class WorkerParts {
   async start(): Promise<void> {
     this.#checkPool();
     await this.#presence.start();
-    for (const service of [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
+    for (const service of [this.#paused, this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
       await service.start();
   }
 
@@ -118,7 +125,7 @@ export class WorkerParts {
     await this.#fetchLoop.stop();
     await this.#dispatcher.drained();
     await this.#completer.drain();
-    for (const service of [this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
+    for (const service of [this.#paused, this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
       await service.stop();
     await this.#completer.drain();
     await this.#leave();

@@ -3,6 +3,7 @@ import type { Connector } from "../../index.ts";
 import { type CaseDefinition, createScene } from "./case.ts";
 import { deferCases } from "./defer-cases.ts";
 import { listenCases } from "./listen-cases.ts";
+import { queueCases } from "./queue-cases.ts";
 import { statementCases } from "./statement-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
@@ -27,6 +28,7 @@ const CASES: readonly CaseDefinition[] = [
   ...transactionCases,
   ...deferCases,
   ...workerCases,
+  ...queueCases,
   ...listenCases,
 ];
 
