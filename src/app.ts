@@ -3,7 +3,9 @@ import type { Connector } from "./connector.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import { ConnectorError, InvalidOptionError } from "./errors.ts";
+import { builtinTasks } from "./jobs/builtin-tasks.ts";
 import { createQueueManager, type QueueManager } from "./jobs/queue-manager.ts";
+import { type RetentionOptions, resolveRetention } from "./jobs/retention.ts";
 import type { JsonCompatible } from "./json.ts";
 import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
@@ -29,6 +31,11 @@ export interface AppOptions<Tx> {
   readonly workerDefaults?: WorkerOptions;
   /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,455. Default: 16 MiB; from 1 MiB on a warning is logged. */
   readonly maxArgsBytes?: number;
+  /**
+   * How long finished jobs are kept before workers delete them, by status; `never` deletes none. Default: failed ones
+   * 30 days, all others 7 days.
+   */
+  readonly retention?: RetentionOptions | "never";
 }
 
 /** A task with some options already given. */
@@ -85,7 +92,7 @@ function override<Options extends Schedule>(bound: Options, given: Options | und
   return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
 }
 
-const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes"];
+const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes", "retention"];
 /** The most that jsonb takes. */
 const MAX_ARGS_BYTES = 268_435_455;
 
@@ -107,14 +114,24 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
       throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
   }
   const tables = tableNames(options.tables);
-  const tasks = new TaskRegistry(options.tasks);
+  const tasks = new TaskRegistry(options.tasks, builtinTasks(connector, tables));
+  const retention = resolveRetention(options.retention);
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const jobs = new JobDeferrer<Tx>({ connector, tables, logger, maxArgsBytes });
   const deferrer: Deferrer<Tx> = {
     defer: (task, ...[args = {}, given = {}]) => jobs.defer(task, args, given),
     batchDefer: (task, argsList, given) => jobs.batchDefer(task, argsList, given ?? {}),
   };
-  const forWorkers = { connector, tables, tasks, deferrer, logger, clock: systemClock, random: systemRandom };
+  const forWorkers = {
+    connector,
+    tables,
+    tasks,
+    deferrer,
+    logger,
+    retention,
+    clock: systemClock,
+    random: systemRandom,
+  };
   return {
     ...deferrer,
     configure: (task, bound) => ({

@@ -24,6 +24,10 @@ export interface WorkerEventMap {
   queue_paused: { readonly queue: string };
   /** The jobs of this queue start again. */
   queue_resumed: { readonly queue: string };
+  /** Finished jobs that were older than the app keeps them; `kept` of them could not be deleted. */
+  old_jobs_deleted: { readonly deleted: number; readonly kept: number };
+  /** A row of the app refers to an old job, so that it cannot be deleted. Told once a walk through the old jobs. */
+  old_job_kept: { readonly error: unknown };
   /** No job can run now. */
   idle: { readonly worker: string };
   listening: { readonly channel: string };

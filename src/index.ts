@@ -24,7 +24,9 @@ export {
 } from "./errors.ts";
 export type { WorkerEvent, WorkerEventMap } from "./events.ts";
 export type { Job, JobStatus } from "./job.ts";
+export { type RemoveOldJobsArgs, removeOldJobs } from "./jobs/builtin-tasks.ts";
 export type { QueueManager, QueueOptions } from "./jobs/queue-manager.ts";
+export type { RetentionOptions } from "./jobs/retention.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { TablesReport } from "./schema/check-tables.ts";

@@ -28,6 +28,8 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
   ],
   queue_paused: ["info", ({ queue }) => `Queue ${queue} is paused`],
   queue_resumed: ["info", ({ queue }) => `Queue ${queue} is resumed`],
+  old_jobs_deleted: ["info", ({ deleted, kept }) => `Deleted ${deleted} old jobs${kept > 0 ? `, kept ${kept}` : ""}`],
+  old_job_kept: ["warn", ({ error }) => `An old job cannot be deleted: ${messageOf(error)}`],
   listen_notify_disabled: [
     "warn",
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,

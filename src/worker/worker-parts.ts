@@ -1,3 +1,4 @@
+import type { Service } from "../service.ts";
 import type { Lease } from "../sql/job-row.ts";
 import { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchLoop } from "./fetch-loop.ts";
@@ -5,6 +6,7 @@ import { JobCompleter } from "./job-completer.ts";
 import { JobDispatcher } from "./job-dispatcher.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { JobFetcher } from "./job-fetcher.ts";
+import { JobPruner } from "./job-pruner.ts";
 import { JobWatcher } from "./job-watcher.ts";
 import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
@@ -36,6 +38,7 @@ export class WorkerParts {
   readonly #rescuer: Rescuer;
   readonly #sweeper: LockSweeper;
   readonly #paused: PausedQueues;
+  readonly #pruner: JobPruner;
   readonly #onEmpty: () => void;
   #endedBefore = -1;
 
@@ -72,6 +75,7 @@ export class WorkerParts {
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
     this.#rescuer = new Rescuer(runtime, this.#completer, wake);
     this.#sweeper = new LockSweeper(runtime, this.#completer);
+    this.#pruner = new JobPruner(runtime);
     this.#listener = new Listener(runtime, {
       onListening: () => {
         wake();
@@ -104,8 +108,12 @@ export class WorkerParts {
   async start(): Promise<void> {
     this.#checkPool();
     await this.#presence.start();
-    for (const service of [this.#paused, this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#fetchLoop])
-      await service.start();
+    for (const service of [...this.#background, this.#fetchLoop]) await service.start();
+  }
+
+  /** What goes on beside the jobs, in the order of starting. */
+  get #background(): readonly Service[] {
+    return [this.#paused, this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#pruner];
   }
 
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
@@ -125,8 +133,7 @@ export class WorkerParts {
     await this.#fetchLoop.stop();
     await this.#dispatcher.drained();
     await this.#completer.drain();
-    for (const service of [this.#paused, this.#watcher, this.#rescuer, this.#sweeper, this.#listener, this.#presence])
-      await service.stop();
+    for (const service of [...this.#background.toReversed(), this.#presence]) await service.stop();
     await this.#completer.drain();
     await this.#leave();
     for (const cancel of timers) cancel();
