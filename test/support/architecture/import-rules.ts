@@ -32,7 +32,7 @@ const PACKAGE_USERS: readonly (readonly [RegExp, string])[] = [
   [/^drizzle-orm(\/|$)/, "drizzle/"],
   [/^@prisma\//, "prisma/"],
   [/^pg$/, "prisma/"],
-  [/^(cli-progress|cli-table3|commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
+  [/^(@bomb\.sh\/tab|cli-progress|cli-table3|commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
   [/^(croner|cron-parser)$/, "src/periodic/cron.ts"],
 ];
 
