@@ -92,6 +92,15 @@ function override<Options extends Schedule>(bound: Options, given: Options | und
   return { ...bound, ...(isTimed ? { scheduleAt: undefined, scheduleIn: undefined } : {}), ...given };
 }
 
+const optionsOfApps = new WeakMap<object, unknown>();
+
+/** What an app was made of: for the edges, and no part of the public API. @throws InvalidOptionError */
+export function appOptions<Tx>(app: App<Tx>): AppOptions<Tx> {
+  const options = optionsOfApps.get(app);
+  if (options === undefined) throw new InvalidOptionError("app", app, "was not made by this package's createApp.");
+  return options as AppOptions<Tx>;
+}
+
 const APP_OPTION_NAMES = ["connector", "tasks", "tables", "logger", "workerDefaults", "maxArgsBytes", "retention"];
 /** The most that jsonb takes. */
 const MAX_ARGS_BYTES = 268_435_455;
@@ -132,7 +141,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     clock: systemClock,
     random: systemRandom,
   };
-  return {
+  const app: App<Tx> = {
     ...deferrer,
     configure: (task, bound) => ({
       defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
@@ -146,4 +155,6 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),
   };
+  optionsOfApps.set(app, options);
+  return app;
 }

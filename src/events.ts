@@ -1,3 +1,4 @@
+import type { AbortReason } from "./errors.ts";
 import type { Job } from "./job.ts";
 import type { Logger } from "./logger.ts";
 
@@ -11,6 +12,10 @@ export interface WorkerEventMap {
   job_error: { readonly job: Job; readonly error: unknown };
   job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number };
   job_aborted: { readonly job: Job; readonly error: unknown };
+  /** The job's signal was aborted. */
+  abort_job: { readonly job: Job; readonly reason: AbortReason };
+  /** The worker was asked to stop, and waits for this job. */
+  ending_job: { readonly job: Job };
   /** A shutdown ended the run: the job waits again, no attempt is counted. */
   job_interrupted: { readonly job: Job };
   /** The job was given to somebody else, so that what became of it here was not recorded. */

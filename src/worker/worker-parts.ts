@@ -118,7 +118,8 @@ export class WorkerParts {
 
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
   async stop(): Promise<readonly bigint[]> {
-    const { health, clock, options } = this.#runtime;
+    const { health, clock, options, events } = this.#runtime;
+    for (const { job } of this.#executor.running) events.emit("ending_job", { job });
     const timers = [
       clock.timer(options.shutdownGraceMs, () => {
         for (const running of this.#executor.running) running.abort("shutdown");

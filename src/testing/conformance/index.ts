@@ -5,6 +5,7 @@ import { deferCases } from "./defer-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { queueCases } from "./queue-cases.ts";
 import { statementCases } from "./statement-cases.ts";
+import { testingCases } from "./testing-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
 
@@ -29,6 +30,7 @@ const CASES: readonly CaseDefinition[] = [
   ...deferCases,
   ...workerCases,
   ...queueCases,
+  ...testingCases,
   ...listenCases,
 ];
 
