@@ -4,9 +4,12 @@ import { createDeferrer } from "./defer/app-deferrer.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
 import type { DeferMiddleware } from "./defer/defer-middleware.ts";
-import { ConnectorError } from "./errors.ts";
+import { ConnectorError, InvalidOptionError } from "./errors.ts";
+import { builtinTasks } from "./jobs/builtin-tasks.ts";
 import { createJobManager, type WorkerList } from "./jobs/create-job-manager.ts";
 import type { JobManager } from "./jobs/job-manager.ts";
+import { createQueueManager, type QueueManager } from "./jobs/queue-manager.ts";
+import { type RetentionOptions, resolveRetention } from "./jobs/retention.ts";
 import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { PeriodicDeferrer } from "./periodic/periodic-deferrer.ts";
@@ -39,6 +42,11 @@ export interface AppOptions<Tx> {
   readonly deferMiddleware?: readonly DeferMiddleware[];
   /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,455. Default: 16 MiB; from 1 MiB on a warning is logged. */
   readonly maxArgsBytes?: number;
+  /**
+   * How long finished jobs are kept before workers delete them, by status; `never` deletes none. Default: failed ones
+   * 30 days, all others 7 days.
+   */
+  readonly retention?: RetentionOptions | "never";
 }
 
 /** Where tasks meet the database: defers jobs and makes the workers that run them. */
@@ -75,6 +83,8 @@ export interface App<Tx> extends Deferrer<Tx> {
   readonly workers: WorkerList<Tx>;
   /** The schedules that are stored in the database: to list, pause, resume and run them, and to add more at run time. */
   readonly periodic: ScheduleManager<Tx>;
+  /** Lists, pauses and resumes queues. */
+  readonly queues: QueueManager<Tx>;
 
   /** What the app logs to. */
   readonly logger: Logger;
@@ -95,7 +105,17 @@ const APP_OPTION_NAMES = [
   "workerDefaults",
   "deferMiddleware",
   "maxArgsBytes",
+  "retention",
 ];
+const optionsOfApps = new WeakMap<object, unknown>();
+
+/** What an app was made of: for the edges, and no part of the public API. @throws InvalidOptionError */
+export function appOptions<Tx>(app: App<Tx>): AppOptions<Tx> {
+  const options = optionsOfApps.get(app);
+  if (options === undefined) throw new InvalidOptionError("app", app, "was not made by this package's createApp.");
+  return options as AppOptions<Tx>;
+}
+
 /** The most that jsonb takes. */
 const MAX_ARGS_BYTES = 268_435_455;
 
@@ -116,7 +136,8 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   checkLogger(logger);
   const tables = tableNames(options.tables);
   resolveWorkerOptions(workerDefaults);
-  const tasks = new TaskRegistry(options.tasks);
+  const tasks = new TaskRegistry(options.tasks, builtinTasks(connector, tables));
+  const retention = resolveRetention(options.retention);
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const jobs = new JobDeferrer<Tx>({ connector, tables, logger, maxArgsBytes });
   const deferrer = createDeferrer<Tx>({ jobs, tasks, middleware: options.deferMiddleware });
@@ -125,8 +146,18 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     prepareJob: jobs.newJob.bind(jobs),
   };
   const services: WorkerApp["services"] = [(runtime) => new PeriodicDeferrer(runtime, code)];
-  const forWorkers = { connector, tables, tasks, deferrer, logger, services, clock: systemClock, random: systemRandom };
-  return {
+  const forWorkers = {
+    connector,
+    tables,
+    tasks,
+    deferrer,
+    logger,
+    retention,
+    services,
+    clock: systemClock,
+    random: systemRandom,
+  };
+  const app: App<Tx> = {
     ...deferrer,
     ...createJobManager({ connector, tables, clock: systemClock }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
@@ -137,8 +168,11 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
       sqlOf: (tx) => queueSql(tx === undefined ? connector.pool : connector.using(tx), tables),
       defer: (task, args, given) => deferrer.defer(task, args as never, given),
     }),
+    queues: createQueueManager(connector, tables),
     logger,
     taskNames: tasks.names,
     getTask: (name) => tasks.get(name),
   };
+  optionsOfApps.set(app, options);
+  return app;
 }

@@ -1,3 +1,4 @@
+import type { AbortReason } from "./errors.ts";
 import type { Job } from "./job.ts";
 import type { Logger } from "./logger.ts";
 
@@ -13,6 +14,10 @@ export interface WorkerEventMap {
   job_error: { readonly job: Job; readonly error: unknown };
   job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number };
   job_aborted: { readonly job: Job; readonly error: unknown };
+  /** The job's signal was aborted. */
+  abort_job: { readonly job: Job; readonly reason: AbortReason };
+  /** The worker was asked to stop, and waits for this job. */
+  ending_job: { readonly job: Job };
   /** A shutdown ended the run: the job waits again, no attempt is counted. */
   job_interrupted: { readonly job: Job };
   /** The job was given to somebody else, so that what became of it here was not recorded. */
@@ -22,6 +27,14 @@ export interface WorkerEventMap {
   task_not_found: { readonly job: Job };
   jobs_fetched: { readonly count: number; readonly durationMs: number };
   jobs_rescued: { readonly workerIds: readonly bigint[]; readonly rescued: number; readonly ended: number };
+  /** No further job of this queue starts. What was paused before the worker started is not told. */
+  queue_paused: { readonly queue: string };
+  /** The jobs of this queue start again. */
+  queue_resumed: { readonly queue: string };
+  /** Finished jobs that were older than the app keeps them; `kept` of them could not be deleted. */
+  old_jobs_deleted: { readonly deleted: number; readonly kept: number };
+  /** A row of the app refers to an old job, so that it cannot be deleted. Told once a walk through the old jobs. */
+  old_job_kept: { readonly error: unknown };
   /** No job can run now. */
   idle: { readonly worker: string };
   listening: { readonly channel: string };

@@ -25,6 +25,7 @@ export {
 } from "./errors.ts";
 export type { WorkerEvent, WorkerEventMap } from "./events.ts";
 export type { Job, JobEventType, JobStatus } from "./job.ts";
+export { type RemoveOldJobsArgs, removeOldJobs } from "./jobs/builtin-tasks.ts";
 export type { WorkerList } from "./jobs/create-job-manager.ts";
 export { JobNotFoundError, JobStatusError, JobWaitTimeoutError } from "./jobs/job-errors.ts";
 export type { JobFilter } from "./jobs/job-filter.ts";
@@ -43,6 +44,8 @@ export type {
   WaitForJobOptions,
   WithTx,
 } from "./jobs/job-manager.ts";
+export type { QueueManager, QueueOptions } from "./jobs/queue-manager.ts";
+export type { RetentionOptions } from "./jobs/retention.ts";
 export type { JsonCompatible, JsonObject, JsonValue } from "./json.ts";
 export { consoleLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export type { MissedPolicy } from "./periodic/due-times.ts";
@@ -61,6 +64,7 @@ export type { TableFinding } from "./schema/compare-tables.ts";
 export type { CancelOutcome } from "./sql/cancel-jobs.ts";
 export type { GroupCounts, JobGroup, StatusCounts } from "./sql/count-jobs.ts";
 export type { JobOrder } from "./sql/list-jobs.ts";
+export type { QueueSummary } from "./sql/list-queues.ts";
 export type { WorkerInfo } from "./sql/list-workers.ts";
 export type { TableOptions } from "./sql/statement.ts";
 export type { JobEvent, StoredJob } from "./stored-job.ts";

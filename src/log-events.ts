@@ -5,7 +5,7 @@ import type { Logger, LogLevel } from "./logger.ts";
 type Line<Name extends WorkerEvent> = readonly [level: LogLevel, message: (event: WorkerEventMap[Name]) => string];
 
 /** How each event is logged. Arguments are never part of it: they may be secret. */
-const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
+const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   start_worker: ["info", ({ queues }) => `Starting worker on ${queues?.join(", ") ?? "all queues"}`],
   stopping_worker: ["info", () => "Stop requested"],
   stop_worker: ["info", () => "Stopped worker"],
@@ -19,10 +19,13 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
       `Job ${label(job)} failed and runs again in ${delayMs.toFixed(0)} ms: ${messageOf(error)}`,
   ],
   job_aborted: ["info", ({ job }) => `Job ${label(job)} was aborted`],
+  abort_job: ["info", ({ job, reason }) => `Asking job ${label(job)} to stop: ${reason}`],
+  ending_job: ["info", ({ job }) => `Waiting for job ${label(job)} to end`],
   job_interrupted: ["info", ({ job }) => `Job ${label(job)} was interrupted and waits again`],
   lease_lost: ["warn", ({ job }) => `Job ${label(job)} no longer belongs to this worker`],
   job_abandoned: ["error", ({ job }) => `Job ${label(job)} ignores its signal; the worker goes on without it`],
   task_not_found: ["error", ({ job }) => `No task here is named ${job.taskName}: job ${job.id} fails`],
+  jobs_fetched: ["debug", ({ count, durationMs }) => `Fetched ${count} jobs in ${durationMs.toFixed(1)} ms`],
   jobs_rescued: [
     "warn",
     ({ workerIds, rescued, ended }) => `Took jobs back from dead workers: ${rescued + ended} from ${workerIds.length}`,
@@ -39,6 +42,12 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
   periodic_task_error: ["error", (event) => `No job for ${tickOf(event)}: ${messageOf(event.error)}`],
   wait_next_tick: ["debug", ({ waitMs }) => `Looks for ticks again in ${waitMs.toFixed(0)} ms`],
   periodic_tasks_removed: ["info", ({ count }) => `Removed ${count} schedules that left the code`],
+  idle: ["debug", () => "No job can run now"],
+  listening: ["debug", ({ channel }) => `Listening on ${channel}`],
+  queue_paused: ["info", ({ queue }) => `Queue ${queue} is paused`],
+  queue_resumed: ["info", ({ queue }) => `Queue ${queue} is resumed`],
+  old_jobs_deleted: ["info", ({ deleted, kept }) => `Deleted ${deleted} old jobs${kept > 0 ? `, kept ${kept}` : ""}`],
+  old_job_kept: ["warn", ({ error }) => `An old job cannot be deleted: ${messageOf(error)}`],
   listen_notify_disabled: [
     "warn",
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,
@@ -55,8 +64,8 @@ export function logEvents(events: WorkerEvents, logger: Logger): void {
 }
 
 function subscribe<Name extends WorkerEvent>(name: Name, events: WorkerEvents, logger: Logger): void {
-  const line: Line<Name> | undefined = LINES[name];
-  if (!line || logger.isLevelEnabled?.(line[0]) === false) return;
+  const line: Line<Name> = LINES[name];
+  if (logger.isLevelEnabled?.(line[0]) === false) return;
   const [level, message] = line;
   events.on(name, (event) => logger[level]({ action: name, ...fieldsOf(event) }, message(event)));
 }

@@ -1,12 +1,15 @@
 import { text } from "node:stream/consumers";
 import { Command, Option } from "commander";
 import { LOG_FORMATS, type LogFormat } from "./cli-logger.ts";
+import { addCompletion } from "./completion.ts";
 import { addDeferCommand } from "./defer-command.ts";
 import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { addHealthcheckCommand } from "./healthcheck-command.ts";
 import { loadApp } from "./load-app.ts";
 import { readPackageVersion } from "./package-files.ts";
+import { addQueuesCommand } from "./queues-command.ts";
 import { addSchemaCommand } from "./schema/schema-command.ts";
+import { addShellCommand } from "./shell-command.ts";
 import { addWorkerCommand } from "./worker-command.ts";
 
 interface GlobalOptions {
@@ -47,7 +50,10 @@ export function createProgram(): Command {
   };
   addWorkerCommand(program, context);
   addDeferCommand(program, context);
+  addQueuesCommand(program, context);
+  addShellCommand(program, context);
   addHealthcheckCommand(program, context);
   addSchemaCommand(program, context);
+  addCompletion(program);
   return program;
 }

@@ -27,7 +27,7 @@ interface Write<Tx> {
 /** @throws InvalidOptionError when `middleware` is not a list of functions. */
 export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDeferrerOptions<Tx>): AppDeferrer<Tx> {
   const layered = withMiddleware(written, checkFunctions("deferMiddleware", middleware));
-  const jobs = tasks.hasNamespaces ? inNamespaces(tasks, layered) : layered;
+  const jobs = ofTheApp(tasks, layered);
   const named = (name: string, allowUnknown = false): AnyTask =>
     tasks.find(name) ?? (allowUnknown ? defineTask({ name }) : tasks.get(name));
   return {
@@ -35,11 +35,11 @@ export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDefe
     batchDefer: (task, argsList, given = {}) => jobs.batchDefer(task, argsList, given),
     deferByName: async (name, ...[args = {}, given = {}]) => {
       const { allowUnknown, ...rest }: ByName<DeferOptions<Tx>> = given;
-      return jobs.defer(named(name, allowUnknown), args, rest as DeferOptions<Tx>);
+      return layered.defer(named(name, allowUnknown), args, rest as DeferOptions<Tx>);
     },
     batchDeferByName: async (name, argsList, given = {}) => {
       const { allowUnknown, ...rest } = given;
-      return jobs.batchDefer(named(name, allowUnknown), argsList, rest as BatchDeferOptions<Tx>);
+      return layered.batchDefer(named(name, allowUnknown), argsList, rest as BatchDeferOptions<Tx>);
     },
     configure: (task, bound) => {
       checkTask("task", task);
@@ -52,10 +52,18 @@ export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDefe
   };
 }
 
-function inNamespaces<Tx>(tasks: TaskRegistry, jobs: Write<Tx>): Write<Tx> {
+/** A task that the app does not have would be deferred in vain: its workers have no handler for it. */
+function ofTheApp<Tx>(tasks: TaskRegistry, jobs: Write<Tx>): Write<Tx> {
+  const known = (task: AnyTask): AnyTask => {
+    checkTask("task", task);
+    const resolved = tasks.resolve(task);
+    // It throws where there is none.
+    tasks.get(resolved.name);
+    return resolved;
+  };
   return {
-    defer: async (task, args, options) => jobs.defer(tasks.resolve(task), args, options),
-    batchDefer: async (task, argsList, options) => jobs.batchDefer(tasks.resolve(task), argsList, options),
+    defer: async (task, args, options) => jobs.defer(known(task), args, options),
+    batchDefer: async (task, argsList, options) => jobs.batchDefer(known(task), argsList, options),
   };
 }
 

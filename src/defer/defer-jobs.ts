@@ -13,6 +13,7 @@ import { type AnyTask, checkTask } from "../task/task.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
+import { logDeferred } from "./log-deferred.ts";
 import { checkDeferOptions, toNewJob } from "./new-job.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
 
@@ -43,6 +44,12 @@ export class JobDeferrer<Tx> {
   async defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint> {
     checkDeferOptions(options as DeferOptions);
     const job = await this.newJob(task, args, options as DeferOptions);
+    const id = await this.#write(job, options);
+    logDeferred(this.#options.logger, [job], [id]);
+    return id;
+  }
+
+  async #write(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
     if (job.queueingLock !== null) return this.#deferKeyed(job, options);
     const write =
       options.tx === undefined ? () => this.#batcher.defer(job) : () => insertOne(this.#sql(options.tx), job);
@@ -72,7 +79,12 @@ export class JobDeferrer<Tx> {
     const twice = findTwice(jobs);
     if (twice !== undefined)
       throw new AlreadyEnqueuedError(twice, "It is given twice in this batch, of which nothing was written.");
-    const { tx } = options;
+    const ids = await this.#writeAll(jobs, options.tx);
+    logDeferred(this.#options.logger, jobs, ids);
+    return ids;
+  }
+
+  async #writeAll(jobs: readonly NewJob[], tx: Tx | undefined): Promise<bigint[]> {
     const parts = splitJobs(jobs);
     if (tx !== undefined) return insertAllOrNone(this.#sql(tx), parts);
     const isOneStatement = parts.length === 1 && jobs.every((job) => job.queueingLock === null);

@@ -7,9 +7,14 @@ export class TaskRegistry {
   readonly #names: readonly string[];
   /** By what was put into a namespace. */
   readonly #inNamespaces = new Map<AnyTask, AnyTask[]>();
+  readonly #builtin: ReadonlyMap<string, AnyTask>;
 
-  /** @throws TaskAlreadyRegisteredError when two tasks have one name; InvalidOptionError for what is no task. */
-  constructor(tasks: readonly AnyTask[]) {
+  /**
+   * @param builtin Tasks that every app has. They are found, but not among `names`.
+   * @throws TaskAlreadyRegisteredError when two tasks have one name; InvalidOptionError for what is no task.
+   */
+  constructor(tasks: readonly AnyTask[], builtin: readonly AnyTask[] = []) {
+    this.#builtin = new Map(builtin.map((task) => [task.name, task]));
     if (!Array.isArray(tasks)) throw new InvalidOptionError("tasks", tasks, "is not an array of tasks.");
     for (const task of tasks as readonly AnyTask[]) {
       checkTask("tasks", task);
@@ -35,12 +40,12 @@ export class TaskRegistry {
   }
 
   find(name: string): AnyTask | undefined {
-    return this.#tasks.get(name);
+    return this.#builtin.get(name) ?? this.#tasks.get(name);
   }
 
   /** @throws TaskNotFoundError */
   get(name: string): AnyTask {
-    const task = this.#tasks.get(name);
+    const task = this.find(name);
     if (!task) throw new TaskNotFoundError(name, this.names);
     return task;
   }

@@ -4,6 +4,7 @@ import { wakeJobs } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
@@ -34,6 +35,7 @@ export interface FetchLoopParts {
   readonly fetcher: JobFetcher;
   readonly gauge: PrefetchGauge;
   readonly queues: QueueList;
+  readonly paused: PausedQueues;
   readonly polling: PollingSchedule;
   readonly reconciler: ClaimReconciler;
   /** No job can run now, none runs, and all outcomes are written. Called where the worker shall not wait. */
@@ -102,6 +104,7 @@ export class FetchLoop implements Service {
       this.#wakeTimer.dueIn(hint.delayMs);
       return;
     }
+    if (hint.queue !== undefined && this.#parts.paused.has(hint.queue)) return;
     if (hint.queue === undefined) this.#parts.queues.expire();
     else this.#parts.queues.add(hint.queue);
     this.#tell(hint);

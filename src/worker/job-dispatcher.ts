@@ -2,6 +2,7 @@ import type { Job } from "../job.ts";
 import type { Lease } from "../sql/job-row.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { JobExecutor } from "./job-executor.ts";
+import type { PausedQueues } from "./paused-queues.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import { reportOutcome } from "./report-outcome.ts";
 import type { Outcome } from "./run-outcome.ts";
@@ -19,6 +20,7 @@ export interface DispatcherParts {
   readonly executor: JobExecutor;
   readonly completer: JobCompleter;
   readonly gauge: PrefetchGauge;
+  readonly paused: PausedQueues;
   /** A slot or room for prefetched jobs became free. */
   readonly onCapacity: () => void;
 }
@@ -98,6 +100,8 @@ export class JobDispatcher {
     this.#buffered += jobs.length;
     // A stable sort: what was claimed earlier goes first among equals.
     if ((jobs[0]?.priority ?? 0) > lowest) this.#waiting.sort((a, b) => b.priority - a.priority);
+    // Its fetch may have begun before a queue was paused.
+    if (!this.#parts.paused.isEmpty) this.releasePaused();
     this.dispatch();
   }
 
@@ -126,6 +130,17 @@ export class JobDispatcher {
     // Or they would be fetched again at once, and kept from workers that have free slots.
     this.#parts.gauge.stalled();
     this.#parts.onCapacity();
+  }
+
+  /** Gives claimed jobs of paused queues back that have not started, and what waits with them for the same lock. */
+  releasePaused(): void {
+    const { paused, completer } = this.#parts;
+    const isPaused = ({ jobs }: Lane): boolean => jobs.some(({ queue }) => paused.has(queue));
+    const given = this.#waiting.filter(isPaused);
+    this.#waiting = this.#waiting.filter((lane) => !isPaused(lane));
+    this.#buffered -= countJobs(given);
+    completer.release(given.flatMap((lane) => lane.jobs));
+    for (const [lane, current] of this.#active) if (isPaused(lane)) this.#cut(lane, current.job);
   }
 
   /** Starts no further jobs, gives back what still comes, and those that have not started, also of the lanes that are running. */

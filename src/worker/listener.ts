@@ -22,6 +22,8 @@ export interface Notification {
   readonly echo?: true;
   /** Schedules were added or changed. */
   readonly schedules?: true;
+  /** Queues were paused or resumed. */
+  readonly queues?: true;
 }
 
 export interface ListenerHandlers {
@@ -152,7 +154,7 @@ export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, job, abort, promote, sweep, schedules, echo } = parsed as Record<string, unknown>;
+    const { queue, delayMs, job, abort, promote, sweep, schedules, queues, echo } = parsed as Record<string, unknown>;
     return {
       ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
@@ -162,6 +164,7 @@ export function parseNotification(payload: string): Notification {
       ...(sweep === true ? { sweep } : {}),
       ...(typeof echo === "string" ? { echo: true } : {}),
       ...(schedules === true ? { schedules } : {}),
+      ...(queues === true ? { queues } : {}),
     };
   } catch {
     return {};

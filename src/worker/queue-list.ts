@@ -22,6 +22,7 @@ const REFRESH_MS = 1000;
 export class QueueList {
   readonly #configured: readonly string[] | undefined;
   readonly #isOurs: (name: string) => boolean;
+  readonly #isPaused: (name: string) => boolean;
   readonly #sql: QueueSql;
   readonly #clock: Clock;
   /** Said to have work since they were last looked into. */
@@ -43,24 +44,34 @@ export class QueueList {
   /** What was looked into last. */
   #last: readonly string[] = [];
 
-  /** @param configured Undefined for all queues. */
-  constructor(configured: readonly string[] | undefined, sql: QueueSql, clock: Clock, budget: ScanBudget) {
+  /**
+   * @param configured Undefined for all queues.
+   * @param isPaused Whether nothing may be taken from a queue now. Default: none is paused.
+   */
+  constructor(
+    configured: readonly string[] | undefined,
+    sql: QueueSql,
+    clock: Clock,
+    budget: ScanBudget,
+    isPaused: (name: string) => boolean = () => false,
+  ) {
     this.#configured = configured;
     const ours = configured && new Set(configured);
     this.#isOurs = (name) => ours?.has(name) ?? true;
+    this.#isPaused = isPaused;
     this.#sql = sql;
     this.#clock = clock;
     this.#budget = budget;
   }
 
-  /** Whether the worker takes jobs of this queue. */
+  /** Whether the worker takes jobs of this queue now. */
   serves(name: string): boolean {
-    return this.#isOurs(name);
+    return this.#isOurs(name) && !this.#isPaused(name);
   }
 
   /** A queue has work, as somebody said: the next fetch looks into it. */
   add(name: string): void {
-    if (!this.#isOurs(name)) return;
+    if (!this.serves(name)) return;
     this.#named.add(name);
     const [oldest] = this.#named;
     if (this.#named.size > MAX_QUEUES && oldest !== undefined) {
@@ -79,7 +90,7 @@ export class QueueList {
 
   /** The names to fetch from; and, where Postgres was asked for them, when the next scheduled job is due. */
   async current(): Promise<{ names: readonly string[]; nextWakeMs?: number | undefined }> {
-    if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#configured };
+    if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#unpaused(this.#configured) };
     const isFresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
     if (isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
     if (!this.#budget.isDue) return { names: this.#serveAgain() };
@@ -99,7 +110,7 @@ export class QueueList {
     this.#budget.scanned(tookMs - LIST_MS);
     this.#after = next ?? "";
     this.#forgetServed();
-    this.#listed = this.#inOrder(queues);
+    this.#listed = this.#unpaused(this.#inOrder(queues));
     this.#refreshedAt = this.#clock.now();
     return { names: this.#serve(), nextWakeMs };
   }
@@ -138,7 +149,7 @@ export class QueueList {
   }
 
   #serve(): readonly string[] {
-    const names = [...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES);
+    const names = this.#unpaused([...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES));
     this.#served = new Set(names);
     if (names.length > 0) this.#last = names;
     return names;
@@ -148,7 +159,11 @@ export class QueueList {
   #serveAgain(): readonly string[] {
     this.#isPassEmpty = false;
     const names = this.#serve();
-    return names.length > 0 ? names : this.#last;
+    return names.length > 0 ? names : this.#unpaused(this.#last);
+  }
+
+  #unpaused(names: readonly string[]): readonly string[] {
+    return names.some(this.#isPaused) ? names.filter((name) => !this.#isPaused(name)) : names;
   }
 
   #forgetServed(): void {

@@ -75,7 +75,9 @@ export class RunningJob implements JobContext {
   /** Asks the run to stop. The first reason stays, but for a lost lease, which overrides any. */
   abort(reason: AbortReason): void {
     if (this.#abortReason !== undefined && reason !== "lease_lost") return;
+    const isNew = this.#abortReason !== reason;
     this.#abortReason = reason;
+    if (isNew) this.#runtime.events.emit("abort_job", { job: this.job, reason });
     this.#controller?.abort(toError(reason));
     this.#onAbort?.();
   }

@@ -1,3 +1,4 @@
+import type { Service } from "../service.ts";
 import type { Lease } from "../sql/job-row.ts";
 import { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchLoop } from "./fetch-loop.ts";
@@ -5,9 +6,11 @@ import { JobCompleter } from "./job-completer.ts";
 import { JobDispatcher } from "./job-dispatcher.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { JobFetcher } from "./job-fetcher.ts";
+import { JobPruner } from "./job-pruner.ts";
 import { JobWatcher } from "./job-watcher.ts";
 import { Listener, type Notification } from "./listener.ts";
 import { LockSweeper } from "./lock-sweeper.ts";
+import { PausedQueues } from "./paused-queues.ts";
 import { PollingSchedule } from "./polling-schedule.ts";
 import { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueList } from "./queue-list.ts";
@@ -35,6 +38,8 @@ export class WorkerParts {
   readonly #rescuer: Rescuer;
   readonly #sweeper: LockSweeper;
   readonly #services: readonly WorkerService[];
+  readonly #paused: PausedQueues;
+  readonly #pruner: JobPruner;
   readonly #onEmpty: () => void;
   #endedBefore = -1;
 
@@ -53,47 +58,53 @@ export class WorkerParts {
         this.#fetchLoop.refill();
       },
     });
-    const onCapacity = (): void => this.#fetchLoop.refill();
+    const isListening = (): boolean => this.#listener.isListening;
+    this.#paused = new PausedQueues(runtime, isListening, () => this.#onQueuesChanged());
     this.#dispatcher = new JobDispatcher({
-      runtime,
-      executor: this.#executor,
-      completer: this.#completer,
-      gauge,
-      onCapacity,
+      ...{ runtime, gauge, executor: this.#executor, completer: this.#completer, paused: this.#paused },
+      onCapacity: () => this.#fetchLoop.refill(),
     });
     const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
     this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, reconciler: this.#reconciler },
       fetcher: new JobFetcher(runtime, this.#completer, gauge),
-      queues: new QueueList(
-        runtime.options.queues,
-        runtime.sql,
-        runtime.clock,
-        new ScanBudget(runtime.clock, runtime.options.wait),
-      ),
-      polling: new PollingSchedule(runtime, this.#presence, () => this.#listener.isListening),
+      ...{ queues: this.#newQueueList(runtime), paused: this.#paused },
+      polling: new PollingSchedule(runtime, this.#presence, isListening),
       onEmpty: () => this.#finishEmpty(),
     });
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
     this.#rescuer = new Rescuer(runtime, this.#completer, wake);
     this.#sweeper = new LockSweeper(runtime, this.#completer);
     this.#services = runtime.services.map((make) => make(runtime));
+    this.#pruner = new JobPruner(runtime);
     this.#listener = new Listener(runtime, {
       onListening: () => {
         wake();
         for (const service of this.#services) service.wake();
         this.#sweeper.sweep();
+        this.#paused.refresh();
       },
       onNotification: (notification) => this.#onNotification(notification),
     });
   }
 
-  #onNotification({ abort, promote, sweep, schedules, ...hint }: Notification): void {
+  #newQueueList({ options, sql, clock }: WorkerRuntime): QueueList {
+    const budget = new ScanBudget(clock, options.wait);
+    return new QueueList(options.queues, sql, clock, budget, (name) => this.#paused.has(name));
+  }
+
+  #onQueuesChanged(): void {
+    this.#dispatcher.releasePaused();
+    this.#fetchLoop.wake();
+  }
+
+  #onNotification({ abort, promote, sweep, schedules, queues, ...hint }: Notification): void {
     if (abort !== undefined) this.#watcher.checkNow();
     else if (promote !== undefined) this.#sweeper.promote(promote);
     else if (sweep) this.#sweeper.sweep();
     else if (schedules) for (const service of this.#services) service.wake();
+    else if (queues) this.#paused.refresh();
     else this.#fetchLoop.wake(hint);
   }
 
@@ -101,13 +112,19 @@ export class WorkerParts {
   async start(): Promise<void> {
     this.#checkPool();
     await this.#presence.start();
-    const parts = [this.#listener, this.#watcher, this.#rescuer, this.#sweeper, ...this.#services, this.#fetchLoop];
-    for (const service of parts) await service.start();
+    for (const service of [...this.#background, this.#fetchLoop]) await service.start();
+  }
+
+  /** What goes on beside the jobs, in the order of starting. */
+  get #background(): readonly Service[] {
+    const own = [this.#paused, this.#listener, this.#watcher, this.#rescuer, this.#sweeper, this.#pruner];
+    return [...own, ...this.#services];
   }
 
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
   async stop(): Promise<readonly bigint[]> {
-    const { health, clock, options } = this.#runtime;
+    const { health, clock, options, events } = this.#runtime;
+    for (const { job } of this.#executor.running) events.emit("ending_job", { job });
     const timers = [
       clock.timer(options.shutdownGraceMs, () => {
         for (const running of this.#executor.running) running.abort("shutdown");
@@ -122,15 +139,7 @@ export class WorkerParts {
     await this.#fetchLoop.stop();
     await this.#dispatcher.drained();
     await this.#completer.drain();
-    for (const service of [
-      ...this.#services,
-      this.#watcher,
-      this.#rescuer,
-      this.#sweeper,
-      this.#listener,
-      this.#presence,
-    ])
-      await service.stop();
+    for (const service of [...this.#background.toReversed(), this.#presence]) await service.stop();
     await this.#completer.drain();
     await this.#leave();
     for (const cancel of timers) cancel();

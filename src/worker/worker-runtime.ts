@@ -3,6 +3,7 @@ import type { Connector } from "../connector.ts";
 import type { WorkerEvents } from "../events.ts";
 import type { Logger } from "../logger.ts";
 import type { Service } from "../service.ts";
+import type { KeptMs } from "../sql/delete-old-jobs.ts";
 import type { QueueSql, TableNames } from "../sql/statement.ts";
 import type { Deferrer } from "../task/deferrer.ts";
 import type { TaskRegistry } from "../task/task-registry.ts";
@@ -22,6 +23,8 @@ export interface WorkerApp {
   readonly tasks: TaskRegistry;
   readonly deferrer: Deferrer<object>;
   readonly logger: Logger;
+  /** How long finished jobs are kept; undefined for ever. */
+  readonly retention: KeptMs | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes what each worker does beside its jobs. */

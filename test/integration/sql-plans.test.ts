@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SqlStatement, SqlValue } from "../../src/connector.ts";
 import { createApp, defineTask, silentLogger } from "../../src/index.ts";
 import { checkRunningJobs } from "../../src/sql/check-running-jobs.ts";
+import { deleteOldJobs } from "../../src/sql/delete-old-jobs.ts";
 import { endJobs } from "../../src/sql/end-jobs.ts";
 import { fetchJob } from "../../src/sql/fetch-job.ts";
 import { fetchJobs } from "../../src/sql/fetch-jobs.ts";
@@ -70,6 +71,8 @@ async function record(): Promise<void> {
   await releaseJobs(sql, { workerId: 0n, jobs: [none], lockKeepers: [], withKeys: true });
   await checkRunningJobs(sql, 0n, [none]);
   await findUnlockedJobs(sql, [0n]);
+  const keptMs = { succeeded: 0, failed: 0, cancelled: 0, aborted: 0 };
+  await deleteOldJobs(sql, { after: 0n, limit: 1, keptMs, exclusive: true });
 }
 
 /** Fills the table and leaves its statistics as they are after a bulk load, or makes them current. */
@@ -143,6 +146,7 @@ const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   finish_jobs_of_leases: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
   wake_jobs: [100, false],
+  delete_old_jobs: ["0", 1000, 0, 0, 0, 0, null, 0, true],
   ...LISTS,
 };
 

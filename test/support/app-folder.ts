@@ -12,7 +12,12 @@ export interface AppFolder {
   readonly path: string;
   write(file: string, text: string): void;
   /** Runs a program of one of its dependencies; gives its exit code and all that it printed. */
-  run(script: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<ProgramRun>;
+  run(
+    script: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    input?: string,
+  ): Promise<ProgramRun>;
   remove(): void;
 }
 
@@ -44,7 +49,7 @@ export function createAppFolder(dependencies: Readonly<Record<string, string>>):
       mkdirSync(dirname(join(path, file)), { recursive: true });
       writeFileSync(join(path, file), text);
     },
-    run: (script, args, env) => runProgram(path, join(modules, script), args, env),
+    run: (script, args, env, input) => runProgram(path, [join(modules, script), ...args], env, input),
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
 }
@@ -69,17 +74,20 @@ function buildPackage(to: string): void {
 
 function runProgram(
   cwd: string,
-  script: string,
-  args: readonly string[],
+  command: readonly string[],
   env: Readonly<Record<string, string>>,
+  input?: string,
 ): Promise<ProgramRun> {
   return new Promise((resolve, reject) => {
     // Symlinks stay what they are, or the programs would find this repository's packages instead of the app's.
-    const child = spawn(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", script, ...args], {
+    const child = spawn(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", ...command], {
       cwd,
       env: { ...process.env, ...env, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    // It may end without having read it.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
     child.on("error", reject);

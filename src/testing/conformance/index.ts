@@ -5,8 +5,10 @@ import { deferCases } from "./defer-cases.ts";
 import { jobCases } from "./job-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { periodicCases } from "./periodic-cases.ts";
+import { queueCases } from "./queue-cases.ts";
 import { statementCases } from "./statement-cases.ts";
 import { taskCases } from "./task-cases.ts";
+import { testingCases } from "./testing-cases.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { workerCases } from "./worker-cases.ts";
 
@@ -32,6 +34,8 @@ const CASES: readonly CaseDefinition[] = [
   ...workerCases,
   ...jobCases,
   ...periodicCases,
+  ...queueCases,
+  ...testingCases,
   ...listenCases,
   ...taskCases,
 ];

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: BELOW_APP,
   index: [...BELOW_APP, "app"],
   cli: [...EDGE, "schema", "src/sql/migration-script.ts"],
-  testing: EDGE,
+  testing: [...EDGE, "src/sql/find-deferred-jobs.ts", "src/sql/shift-times.ts", "src/task/validate-args.ts"],
   driver: ["kernel", "src/sql/statement.ts"],
   drizzle: ORM_EDGE,
   prisma: ORM_EDGE,
@@ -32,7 +32,7 @@ const PACKAGE_USERS: readonly (readonly [RegExp, string])[] = [
   [/^drizzle-orm(\/|$)/, "drizzle/"],
   [/^@prisma\//, "prisma/"],
   [/^pg$/, "prisma/"],
-  [/^(cli-progress|cli-table3|commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
+  [/^(@bomb\.sh\/tab|cli-progress|cli-table3|commander|jiti|pino|pino-pretty)(\/|$)/, "src/cli/"],
   [/^(croner|cron-parser)$/, "src/periodic/cron.ts"],
 ];
 
