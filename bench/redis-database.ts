@@ -1,9 +1,7 @@
 import { Redis } from "ioredis";
+import { PREFIX_PARAMETER } from "./contenders/bullmq.ts";
 import type { Database } from "./databases.ts";
 import type { BenchRedis } from "./redis.ts";
-
-/** What the keys of a run begin with, as part of its URL. */
-export const PREFIX_PARAMETER = "prefix";
 
 /** A run's own keys in a Redis that may hold those of others. */
 export function createRedisDatabase({ url, facts }: BenchRedis, name: string): Database {

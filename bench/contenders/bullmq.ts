@@ -1,6 +1,8 @@
 import type { JobsOptions, WorkerOptions } from "bullmq";
 import type { Contender, Payload, Session, WorkName } from "../contender.ts";
-import { PREFIX_PARAMETER } from "../redis-database.ts";
+
+/** What the keys of a run begin with, as part of its URL. */
+export const PREFIX_PARAMETER = "prefix";
 
 const QUEUE = "noop";
 

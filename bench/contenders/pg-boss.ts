@@ -27,30 +27,23 @@ const TUNED: Settings = {
   work: { batchSize: 1000, burstWhenBatchFull: true, localConcurrency: 4, pollingIntervalSeconds: 0.5 },
   notify: true,
 };
+/** The same where no notification comes when a job can run: those that became due, or whose lock became free. */
+const POLLING: Settings = { ...TUNED, notify: false };
 const DEFAULT: Settings = { work: {}, notify: false };
 
+const POLLS = "nothing notifies of what can run later, so it is tuned to poll";
 const SLOW = "it does one job every two seconds";
 
 export const PG_BOSS_TUNED = "pg-boss tuned";
+export const PG_BOSS_POLLING = "pg-boss tuned to poll";
 export const PG_BOSS_DEFAULT = "pg-boss default";
 
 export const pgBoss: readonly Contender[] = [
   contender(PG_BOSS_TUNED, TUNED, {
-    works: [
-      "drain",
-      "locks",
-      "backlog",
-      "latency",
-      "schedule",
-      "defer",
-      "processes",
-      "idle",
-      "memory",
-      "soak",
-      "footprint",
-    ],
-    absent: { arrival: "only our own claims are told from the rest" },
+    works: ["drain", "backlog", "latency", "defer", "processes", "idle", "memory", "footprint"],
+    absent: { locks: POLLS, schedule: POLLS, soak: POLLS, arrival: "only our own claims are told from the rest" },
   }),
+  contender(PG_BOSS_POLLING, POLLING, { works: ["locks", "schedule", "soak"] }),
   contender(PG_BOSS_DEFAULT, DEFAULT, {
     works: ["drain"],
     absent: { locks: SLOW, latency: SLOW, schedule: SLOW, processes: SLOW, memory: SLOW, soak: SLOW },
