@@ -1,65 +1,52 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type AnyTask, type Connector, defineTask, type JobContext, retryStrategy } from "procrastinate";
+import { type Behaviour, complete, type JobArgs, work } from "./behaviour.ts";
 import type { Ledger } from "./ledger.ts";
+import { MISBEHAVIOURS } from "./misbehaviours.ts";
 
-export interface JobArgs {
-  /** How long the run takes. */
-  readonly ms?: number;
-}
-
-interface Run {
-  readonly args: JobArgs;
-  readonly context: JobContext;
-  readonly connector: Connector<object>;
-  readonly ledger: Ledger;
-  /** Its name in the ledger. */
-  readonly name: string;
-}
-
-/** What a handler does between its two notes in the ledger. Its name is the name of the task. */
-type Behave = (run: Run) => unknown;
-
-async function completeInTransaction({ args, context, connector, ledger, name }: Run): Promise<void> {
-  await work(args, context);
-  await connector.transaction(async (tx) => {
-    await ledger.effect(connector.using(tx), context.job, name);
-    await context.complete(tx);
-  });
-}
-
-const work = ({ ms = 0 }: JobArgs, { signal }: JobContext): Promise<void> =>
-  ms > 0 ? sleep(ms, undefined, { signal }) : Promise.resolve();
-
+/** What the handlers do. The name of one is the name of its task. */
 const BEHAVIOURS = {
-  plain: ({ args, context }) => work(args, context),
-  complete: completeInTransaction,
-} as const satisfies Readonly<Record<string, Behave>>;
+  plain: { run: work },
+  complete: { completes: true, run: (run) => work(run).then(() => complete(run)) },
+  hasty: { isHasty: true, run: () => undefined },
+  ...MISBEHAVIOURS,
+} as const satisfies Readonly<Record<string, Behaviour>>;
 
-export type Behaviour = keyof typeof BEHAVIOURS;
+export type BehaviourName = keyof typeof BEHAVIOURS;
 
-const contract = (name: Behaviour) => defineTask<JobArgs>({ name });
+const NAMES = Object.keys(BEHAVIOURS) as BehaviourName[];
+const ENTRIES = Object.entries<Behaviour>(BEHAVIOURS);
+
+const contract = (name: BehaviourName) => defineTask<JobArgs>({ name });
 
 /** The same tasks without handlers, for who only defers. */
-export const CONTRACTS = Object.fromEntries(
-  (Object.keys(BEHAVIOURS) as Behaviour[]).map((name) => [name, contract(name)]),
-) as Readonly<Record<Behaviour, ReturnType<typeof contract>>>;
+export const CONTRACTS = Object.fromEntries(NAMES.map((name) => [name, contract(name)])) as Readonly<
+  Record<BehaviourName, ReturnType<typeof contract>>
+>;
+
+/** The names of the behaviours of which something is so. */
+export function behavioursThat(is: "completes" | "fails" | "isEndless"): string[] {
+  return ENTRIES.filter(([, behaviour]) => behaviour[is]).map(([name]) => name);
+}
 
 /** The tasks as a worker process runs them. */
 export function tasksOf(connector: Connector<object>, ledger: Ledger): AnyTask[] {
   // Connections that are cut cost runs.
   const retry = retryStrategy({ maxAttempts: 100, wait: { milliseconds: 20 }, linearWait: { milliseconds: 50 } });
-  return Object.entries<Behave>(BEHAVIOURS).map(([name, behave]) =>
+  return ENTRIES.map(([name, behaviour]) =>
     defineTask({
       name,
-      retry,
-      run: async (args: JobArgs, context) => {
-        const run = await ledger.begin(context.job);
-        try {
-          return await behave({ args, context, connector, ledger, name: run });
-        } finally {
-          await ledger.end(run);
-        }
-      },
+      ...(behaviour.fails ? {} : { retry }),
+      ...(behaviour.timeout ? { timeout: behaviour.timeout } : {}),
+      run: behaviour.isHasty
+        ? (_args: JobArgs, { job }: JobContext) => ledger.jot(job)
+        : async (args: JobArgs, context: JobContext) => {
+            const run = await ledger.begin(context.job);
+            try {
+              return await behaviour.run({ args, context, connector, ledger, name: run });
+            } finally {
+              await ledger.end(run);
+            }
+          },
     }),
   );
 }

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type App, createApp, type JobOptions, silentLogger } from "procrastinate";
-import { type Behaviour, CONTRACTS, type JobArgs } from "./behaviours.ts";
+import { type App, createApp, type Duration, type JobOptions, silentLogger } from "procrastinate";
+import type { JobArgs } from "./behaviour.ts";
+import { type BehaviourName, CONTRACTS } from "./behaviours.ts";
 import { type Connection, connect } from "./connectors.ts";
 
-export interface BatchOptions extends JobOptions {
+export type BatchOptions = JobOptions & {
   readonly args?: JobArgs;
   /** Roll the transaction back after the jobs are written. */
   readonly rollBack?: boolean;
-}
+  readonly scheduleIn?: Duration;
+};
 
 class RollBackError extends Error {}
 
@@ -32,7 +34,7 @@ export class Deferring {
   }
 
   /** One transaction per 20,000 jobs. */
-  async batch(behaviour: Behaviour, count: number, options: BatchOptions = {}): Promise<bigint[]> {
+  async batch(behaviour: BehaviourName, count: number, options: BatchOptions = {}): Promise<bigint[]> {
     const ids: bigint[] = [];
     for (let done = 0; done < count; done += MAX_BATCH) {
       ids.push(...(await this.#transaction(behaviour, Math.min(count - done, MAX_BATCH), options)));
@@ -40,7 +42,7 @@ export class Deferring {
     return ids;
   }
 
-  async #transaction(behaviour: Behaviour, count: number, given: BatchOptions): Promise<bigint[]> {
+  async #transaction(behaviour: BehaviourName, count: number, given: BatchOptions): Promise<bigint[]> {
     const { args = {}, rollBack = false, ...options } = given;
     const { connector } = this.#connection;
     try {
@@ -73,7 +75,7 @@ export class Deferring {
   /** Defers on and on, whatever happens, until the result is called. */
   trickle(args: JobArgs = { ms: 5 }): () => Promise<void> {
     let going = true;
-    const kinds: readonly [Behaviour, BatchOptions][] = [
+    const kinds: readonly [BehaviourName, BatchOptions][] = [
       ["plain", {}],
       ["complete", {}],
       ["complete", { rollBack: true }],

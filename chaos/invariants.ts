@@ -1,3 +1,4 @@
+import { behavioursThat } from "./behaviours.ts";
 import type { Casualty } from "./crew.ts";
 
 /** What can be wrong, each as a query for the jobs of which it is so. */
@@ -17,7 +18,7 @@ export const INVARIANTS = {
     where e.n > case when j.status = 'succeeded' then 1 else 0 end`,
   "succeeded without its effect": `
     select d.job_id from chaos_deferred d join procrastinate_jobs j on j.id = d.job_id and j.status = 'succeeded'
-    where case when d.behaviour = 'complete' then not exists (select 1 from chaos_effects e where e.job_id = d.job_id)
+    where case when d.behaviour in (select jsonb_array_elements_text($4::text::jsonb)) then not exists (select 1 from chaos_effects e where e.job_id = d.job_id)
                else not exists (select 1 from chaos_runs r where r.job_id = d.job_id and r.ended_at is not null) end`,
   "ended otherwise than its handler": `
     select d.job_id from chaos_deferred d join procrastinate_jobs j on j.id = d.job_id
@@ -25,17 +26,20 @@ export const INVARIANTS = {
       and (j.status = 'succeeded') = (d.behaviour in (select jsonb_array_elements_text($2::text::jsonb)))`,
   "run again without a reason": `
     select r.job_id from (
-      select *, lead(started_at) over (partition by job_id order by started_at) as next_at from chaos_runs) r
+      select *, lead(started_at) over jobs as next_at, lead(worker) over jobs as next_worker
+      from chaos_runs window jobs as (partition by job_id order by started_at)) r
     where r.next_at is not null
       and not exists (select 1 from chaos_casualties c
-        where c.worker in (r.worker, '*') and c.since <= r.next_at and c.until >= r.started_at)
+        where (c.worker in (r.worker, '*') and c.since <= r.next_at and c.until >= r.started_at)
+          or (c.worker = r.next_worker and c.since <= r.next_at and c.until >= r.next_at))
       and not exists (select 1 from procrastinate_events e where e.job_id = r.job_id and e.type = 'deferred_for_retry'
         and e.at >= r.started_at - interval '1 second' and e.at <= r.next_at)`,
   "two at once under one lock": `
     with ended as (
       select r.*, least(coalesce(r.ended_at, 'infinity'), (select min(c.since) from chaos_casualties c
         where c.ends_runs and c.worker = r.worker and c.until >= r.started_at)) as over_at
-      from chaos_runs r where r.lock is not null
+      from chaos_runs r join chaos_deferred d using (job_id)
+      where r.lock is not null and d.behaviour not in (select jsonb_array_elements_text($3::text::jsonb))
     )
     select job_id from (select e.*, max(over_at) over (
       partition by lock order by started_at rows between unbounded preceding and 1 preceding) as last_over from ended e) l
@@ -45,6 +49,9 @@ export const INVARIANTS = {
       select f.*, lag(job_id) over (partition by lock order by first_at) as former from (
         select job_id, lock, min(started_at) as first_at from chaos_runs where lock is not null group by 1, 2) f) o
     where o.former > o.job_id`,
+  "started before its time": `
+    select r.job_id from (select job_id, max(started_at) as last_at from chaos_runs group by job_id) r
+    join procrastinate_jobs j on j.id = r.job_id where r.last_at < j.scheduled_at`,
   "left by a living worker before it was over": `
     select r.job_id from chaos_runs r join chaos_deferred d on d.job_id = r.job_id
     where r.ended_at is null and d.behaviour not in (select jsonb_array_elements_text($3::text::jsonb))
@@ -53,34 +60,36 @@ export const INVARIANTS = {
 
 export type Invariant = keyof typeof INVARIANTS;
 
-export interface Expectations {
-  /** Behaviours whose jobs do not succeed. */
-  readonly failing?: readonly string[];
-  /** Behaviours whose handlers may never come to an end. */
-  readonly endless?: readonly string[];
-}
-
 export interface Violation {
   readonly invariant: Invariant;
   readonly count: number;
   /** Some of the jobs. */
   readonly jobs: readonly string[];
+  /** What is known of the first of them. */
+  readonly story: string;
 }
+
+const STORY = `select concat_ws(E'\n    ',
+  (select 'job ' || to_jsonb(j)::text from (select id, status, attempts, rescues, lease, lock, scheduled_at, started_at, finished_at
+    from procrastinate_jobs where id = $1::bigint) j),
+  (select string_agg('run ' || concat_ws(', ', r.worker, r.started_at::time, r.ended_at::time), E'\n    ' order by r.started_at)
+    from chaos_runs r where r.job_id = $1::bigint),
+  (select string_agg('event ' || concat_ws(', ', e.type, e.at::time, left(e.detail->>'message', 200)), E'\n    ' order by e.id)
+    from procrastinate_events e where e.job_id = $1::bigint)) as story`;
 
 type Query = (sql: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 
 export interface Evidence {
   readonly acknowledged: readonly bigint[];
   readonly casualties: readonly Casualty[];
-  readonly expectations: Expectations;
 }
 
 /** Looks for all that must not be, when everything is over. */
 export async function findViolations(query: Query, evidence: Evidence): Promise<Violation[]> {
   await noteCasualties(query, evidence.casualties);
   await query("analyze", []);
-  const { failing = [], endless = [] } = evidence.expectations;
-  const values = [JSON.stringify(evidence.acknowledged.map(String)), JSON.stringify(failing), JSON.stringify(endless)];
+  const lists = [behavioursThat("fails"), behavioursThat("isEndless"), behavioursThat("completes")];
+  const values = [evidence.acknowledged.map(String), ...lists].map((list) => JSON.stringify(list));
   const violations: Violation[] = [];
   for (const [invariant, sql] of Object.entries(INVARIANTS) as [Invariant, string][]) {
     const used = values.map((_, n) => `$${n + 1}::text`).join(", ");
@@ -88,7 +97,9 @@ export async function findViolations(query: Query, evidence: Evidence): Promise<
       from (${sql}) v where row(${used}) is not null`;
     const [row] = await query(found, values);
     const { count, jobs } = row as { count: number; jobs: string[] | null };
-    if (count > 0) violations.push({ invariant, count, jobs: jobs ?? [] });
+    if (count === 0) continue;
+    const [told] = await query(STORY, [jobs?.[0]]);
+    violations.push({ invariant, count, jobs: jobs ?? [], story: String(told?.["story"]) });
   }
   return violations;
 }

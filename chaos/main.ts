@@ -1,4 +1,5 @@
 // npm run chaos: breaks whatever can break while jobs run, and counts what became of them.
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { killLeftChildren } from "../test/support/child.ts";
 import { readMigrations } from "../test/support/migrations.ts";
@@ -24,6 +25,7 @@ async function createTemplate(url: string): Promise<void> {
 }
 
 async function play(scenario: Scenario, server: TemporaryPostgres, turn: number): Promise<Outcome> {
+  const patienceMs = options.short ? SHORT_PATIENCE_MS : FULL_PATIENCE_MS;
   const name = `chaos_${Math.random().toString(36).slice(2)}`;
   await runSql(server.url, `create database ${name} template ${TEMPLATE}`);
   const stage = new Stage({
@@ -31,11 +33,10 @@ async function play(scenario: Scenario, server: TemporaryPostgres, turn: number)
     url: withDatabase(server.url, name),
     scale: options.short ? 1 : (scenario.fullScale ?? 5),
     turn,
-    patienceMs: options.short ? SHORT_PATIENCE_MS : FULL_PATIENCE_MS,
+    patienceMs,
   });
   try {
-    await scenario.play(stage);
-    return await stage.finish();
+    return await Promise.race([playToEnd(scenario, stage), giveUpAfter(3 * patienceMs)]);
   } catch (error) {
     return { deferred: 0, violations: [], recoveries: [], problems: [error instanceof Error ? `${error.stack}` : ""] };
   } finally {
@@ -43,6 +44,16 @@ async function play(scenario: Scenario, server: TemporaryPostgres, turn: number)
     await stage.close();
     await runSql(server.url, `drop database if exists ${name} with (force)`);
   }
+}
+
+async function playToEnd(scenario: Scenario, stage: Stage): Promise<Outcome> {
+  await scenario.play(stage);
+  return stage.finish();
+}
+
+async function giveUpAfter(ms: number): Promise<never> {
+  await sleep(ms);
+  throw new Error(`The scenario did not come to its end within ${ms} ms`);
 }
 
 async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<Line> {
@@ -77,3 +88,5 @@ try {
   await killLeftChildren();
   await server.stop();
 }
+// The times that were given to scenarios need not be waited for.
+process.exit();

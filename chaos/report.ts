@@ -37,7 +37,9 @@ export function isKept({ outcomes }: Line): boolean {
 export function describeProblems({ violations, problems, recoveries }: Outcome): string[] {
   const late = recoveries.filter(({ ms, limitMs }) => ms > limitMs);
   return [
-    ...violations.map(({ invariant, count: jobs, jobs: some }) => `${jobs} jobs ${invariant}: ${some.join(", ")}`),
+    ...violations.map(
+      (found) => `${found.count} jobs ${found.invariant}: ${found.jobs.join(", ")}\n    ${found.story}`,
+    ),
     ...late.map(({ ms, limitMs }) => `recovered after ${ms.toFixed(0)} ms instead of ${limitMs}`),
     ...problems,
   ];

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { TemporaryPostgres } from "../test/support/temporary-postgres.ts";
-import { Crew, type CrewMember, HEARTBEAT_MS, STALLED_AFTER_MS } from "./crew.ts";
+import { Crew, type CrewMember, HEARTBEAT_MS, STALLED_AFTER_MS, type StartOptions } from "./crew.ts";
 import { Deferring } from "./deferring.ts";
-import { type Expectations, findViolations, type Violation } from "./invariants.ts";
+import { findViolations, type Violation } from "./invariants.ts";
 
 /** What is promised. */
 export const RESCUE_LIMIT_MS = STALLED_AFTER_MS + HEARTBEAT_MS;
@@ -35,6 +35,8 @@ export interface StageOptions {
   readonly patienceMs: number;
 }
 
+/** How the suite's own sessions are called. */
+const SUITE = "chaos";
 const UNFINISHED = "select exists (select 1 from procrastinate_jobs where finished_at is null) as any";
 const HELD = `select j.id::text from procrastinate_jobs j where j.status = 'doing' and j.worker_id = $1::bigint
   and exists (select 1 from chaos_runs r where r.job_id = j.id and r.worker = $2)`;
@@ -51,7 +53,6 @@ export class Stage {
   readonly turn: number;
   readonly crew: Crew;
   readonly deferring: Deferring;
-  readonly expectations: { -readonly [Key in keyof Expectations]: Expectations[Key] } = {};
   readonly #patienceMs: number;
   readonly #look: pg.Pool;
   readonly #recoveries: Recovery[] = [];
@@ -65,8 +66,10 @@ export class Stage {
     this.turn = turn;
     this.#patienceMs = patienceMs;
     this.crew = new Crew(url, turn);
-    this.deferring = new Deferring(url);
-    this.#look = new pg.Pool({ connectionString: url, max: 2 });
+    const ownUrl = new URL(url);
+    ownUrl.searchParams.set("application_name", SUITE);
+    this.deferring = new Deferring(ownUrl.href);
+    this.#look = new pg.Pool({ connectionString: ownUrl.href, max: 2 });
     this.#look.on("error", () => undefined);
   }
 
@@ -160,10 +163,32 @@ export class Stage {
     const violations = await findViolations((sql, values) => this.rows(sql, values), {
       acknowledged: this.deferring.acknowledged,
       casualties: this.crew.casualties,
-      expectations: this.expectations,
     });
     problems.push(...this.crew.badEnds);
     return { deferred: row?.n ?? 0, violations, recoveries: this.#recoveries, problems };
+  }
+
+  /** From now on a worker that ends by itself is replaced by another one. */
+  keepAlive(options: StartOptions = {}): void {
+    const watch = async (member: CrewMember): Promise<void> => {
+      await member.child.exited;
+      if (!this.crew.alive.includes(member)) return;
+      const sinceMs = Date.now();
+      this.crew.died(member, sinceMs);
+      await this.mourn(member, sinceMs);
+      watch(await this.crew.startOne(options)).catch(() => undefined);
+    };
+    for (const member of this.crew.alive) watch(member).catch(() => undefined);
+  }
+
+  /** Ends sessions of workers, chosen by a condition on `pg_stat_activity`; says how many. */
+  async terminate(condition: string): Promise<number> {
+    const [row] = await this.rows<{ n: number }>(
+      `select count(pg_terminate_backend(pid))::int as n from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() and application_name <> $1 and (${condition})`,
+      [SUITE],
+    );
+    return row?.n ?? 0;
   }
 
   async untilOver(): Promise<void> {

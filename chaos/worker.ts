@@ -13,12 +13,17 @@ export interface WorkerSettings {
   /** Settings of its sessions. */
   readonly settings?: string | undefined;
   readonly options: WorkerOptions;
+  /** How wrong its clock is. Default: not at all. */
+  readonly clockOffMs?: number | undefined;
 }
 
-const { name, url, driver, max, settings, options } = JSON.parse(process.env["CHAOS_WORKER"] ?? "") as WorkerSettings;
+const given = JSON.parse(process.env["CHAOS_WORKER"] ?? "") as WorkerSettings;
+const { name, url, driver, max, settings, clockOffMs = 0 } = given;
+if (clockOffMs !== 0) setClockOff(clockOffMs);
 const { connector, close } = connect(driver, url, { max, settings });
-const app = createApp({ connector, tasks: tasksOf(connector, new Ledger(connector.pool, name)), logger: silentLogger });
-const worker = app.createWorker({ name, ...options });
+const ledger = new Ledger(connector.pool, name);
+const app = createApp({ connector, tasks: tasksOf(connector, ledger), logger: silentLogger });
+const worker = app.createWorker({ name, ...given.options });
 worker.on("start_worker", ({ workerId }) => console.log(`started ${workerId}`));
 worker.on("database_lost", () => console.log("database lost"));
 worker.on("database_back", ({ downMs }) => console.log(`database back after ${downMs.toFixed(0)} ms`));
@@ -27,4 +32,14 @@ worker.on("listen_lost", () => console.log("listening lost"));
 worker.on("jobs_rescued", ({ rescued, ended }) => console.log(`rescued ${rescued} jobs, ended ${ended}`));
 worker.on("lease_lost", ({ job }) => console.log(`lease of job ${job.id} lost`));
 await worker.run();
+await ledger.flush();
 await close();
+
+function setClockOff(ms: number): void {
+  const now = Date.now;
+  const wrongNow = (): number => now() + ms;
+  globalThis.Date = new Proxy(Date, {
+    construct: (date, args: []) => (args.length === 0 ? new date(wrongNow()) : new date(...args)),
+    get: (date, key) => (key === "now" ? wrongNow : Reflect.get(date, key)),
+  });
+}
