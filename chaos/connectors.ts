@@ -1,12 +1,9 @@
-import { PrismaPg } from "@prisma/adapter-pg";
 import { drizzle as drizzleNode } from "drizzle-orm/node-postgres";
 import { drizzle as drizzleJs } from "drizzle-orm/postgres-js";
 import pg from "pg";
 import postgres from "postgres";
 import type { Connector } from "procrastinate";
 import { drizzleConnector } from "procrastinate/drizzle";
-import { prismaConnector } from "procrastinate/prisma";
-import { PrismaClient } from "../test/support/prisma/generated/client/client.ts";
 
 /** What a process reaches the database through, each as an app would have it. The workers of a scenario take turns. */
 export const DRIVERS = ["node-postgres", "postgres.js", "prisma"] as const;
@@ -24,7 +21,7 @@ export interface ConnectionOptions {
   readonly settings?: string | undefined;
 }
 
-export function connect(driver: Driver, url: string, options: ConnectionOptions): Connection {
+export async function connect(driver: Driver, url: string, options: ConnectionOptions): Promise<Connection> {
   if (driver === "postgres.js") return connectPostgresJs(url, options);
   const { max, settings } = options;
   const pool = new pg.Pool({ connectionString: url, max, ...(settings === undefined ? {} : { options: settings }) });
@@ -32,8 +29,17 @@ export function connect(driver: Driver, url: string, options: ConnectionOptions)
   pool.on("error", () => undefined);
   const close = (): Promise<void> => pool.end();
   if (driver === "node-postgres") return { connector: drizzleConnector(drizzleNode(pool)), close };
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-  return { connector: prismaConnector(prisma, { listen: pool }), close };
+  return { connector: await openPrisma(pool), close };
+}
+
+/** Loaded by those alone who use it, as it takes a second. */
+async function openPrisma(pool: pg.Pool): Promise<Connector<object>> {
+  const [{ PrismaPg }, { prismaConnector }, { PrismaClient }] = await Promise.all([
+    import("@prisma/adapter-pg"),
+    import("procrastinate/prisma"),
+    import("../test/support/prisma/generated/client/client.ts"),
+  ]);
+  return prismaConnector(new PrismaClient({ adapter: new PrismaPg(pool) }), { listen: pool });
 }
 
 function connectPostgresJs(url: string, { max, settings }: ConnectionOptions): Connection {

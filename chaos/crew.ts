@@ -39,6 +39,8 @@ export interface StartOptions {
   /** Settings of its sessions. */
   readonly settings?: string;
   readonly options?: WorkerOptions;
+  /** Instead of the shared ones and its own. */
+  readonly allQueues?: boolean;
   readonly clockOffMs?: number;
 }
 
@@ -81,7 +83,7 @@ export class Crew {
       settings: given.settings,
       clockOffMs: given.clockOffMs,
       options: {
-        queues: [...SHARED_QUEUES, queue],
+        ...(given.allQueues ? {} : { queues: [...SHARED_QUEUES, queue] }),
         concurrency: 8,
         heartbeatInterval: { milliseconds: HEARTBEAT_MS },
         stalledAfter: { milliseconds: STALLED_AFTER_MS },

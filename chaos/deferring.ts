@@ -27,10 +27,23 @@ export class Deferring {
   readonly #connection: Connection;
   readonly #app: App<object>;
 
-  constructor(url: string) {
-    this.#connection = connect("node-postgres", url, { max: 4 });
-    const { connector } = this.#connection;
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+    const { connector } = connection;
     this.#app = createApp({ connector, tasks: Object.values(CONTRACTS), logger: silentLogger });
+  }
+
+  static async open(url: string): Promise<Deferring> {
+    return new Deferring(await connect("node-postgres", url, { max: 8 }));
+  }
+
+  /** One job for each of the queues. */
+  async spread(behaviour: BehaviourName, queues: readonly string[]): Promise<void> {
+    const next = queues.values();
+    const defer = async (): Promise<void> => {
+      for (const queue of next) await this.batch(behaviour, 1, { queue });
+    };
+    await Promise.all(Array.from({ length: 8 }, defer));
   }
 
   /** One transaction per 20,000 jobs. */

@@ -28,7 +28,7 @@ async function play(scenario: Scenario, server: TemporaryPostgres, turn: number)
   const patienceMs = options.short ? SHORT_PATIENCE_MS : FULL_PATIENCE_MS;
   const name = `chaos_${Math.random().toString(36).slice(2)}`;
   await runSql(server.url, `create database ${name} template ${TEMPLATE}`);
-  const stage = new Stage({
+  const stage = await Stage.open({
     server,
     url: withDatabase(server.url, name),
     scale: options.short ? 1 : (scenario.fullScale ?? 5),
@@ -58,7 +58,7 @@ async function giveUpAfter(ms: number): Promise<never> {
 
 async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<Line> {
   const { fault, times = { short: 1, full: 3 } } = scenario;
-  const skipped = scenario.whyNot?.();
+  const skipped = scenario.whyNot?.(server);
   if (skipped !== undefined) console.log(`${fault}: NOT RUN, ${skipped}`);
   const outcomes: Outcome[] = [];
   for (let turn = 0; skipped === undefined && turn < (options.short ? times.short : times.full); turn++) {

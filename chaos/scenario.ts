@@ -1,3 +1,4 @@
+import type { TemporaryPostgres } from "../test/support/temporary-postgres.ts";
 import type { Stage } from "./stage.ts";
 
 /** A way to break things. */
@@ -9,7 +10,7 @@ export interface Scenario {
   /** How much larger than in the short form. Default: 5. */
   readonly fullScale?: number;
   /** Why it cannot be played here; undefined if it can. */
-  whyNot?(): string | undefined;
+  whyNot?(server: TemporaryPostgres): string | undefined;
   /** Starts workers, defers jobs and breaks something. That everything ends well is seen to afterwards. */
   play(stage: Stage): Promise<void>;
 }

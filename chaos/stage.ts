@@ -4,6 +4,7 @@ import type { TemporaryPostgres } from "../test/support/temporary-postgres.ts";
 import { Crew, type CrewMember, HEARTBEAT_MS, STALLED_AFTER_MS, type StartOptions } from "./crew.ts";
 import { Deferring } from "./deferring.ts";
 import { findViolations, type Violation } from "./invariants.ts";
+import { type Network, startProxy } from "./proxy.ts";
 
 /** What is promised. */
 export const RESCUE_LIMIT_MS = STALLED_AFTER_MS + HEARTBEAT_MS;
@@ -40,10 +41,17 @@ const SUITE = "chaos";
 const UNFINISHED = "select exists (select 1 from procrastinate_jobs where finished_at is null) as any";
 const HELD = `select j.id::text from procrastinate_jobs j where j.status = 'doing' and j.worker_id = $1::bigint
   and exists (select 1 from chaos_runs r where r.job_id = j.id and r.worker = $2)`;
-const RESTARTED = `select (extract(epoch from max(at)) * 1000)::float8 as at from (
-  select min(r.started_at) as at from chaos_runs r where r.job_id = any($1::bigint[]) and r.worker <> $2 group by r.job_id) a`;
+const BACK = `select (extract(epoch from max(at)) * 1000)::float8 as at from (
+  select min(e.at) as at from procrastinate_events e where e.job_id = any($1::bigint[]) and e.at > to_timestamp($2::float8 / 1000)
+  group by e.job_id) a`;
 const STARTED =
   "select (extract(epoch from started_at) * 1000)::float8 as at from chaos_runs where job_id = $1::bigint";
+
+function ownUrl({ url }: Network): string {
+  const own = new URL(url);
+  own.searchParams.set("application_name", SUITE);
+  return own.href;
+}
 
 /** Where one try of a scenario plays: a database of its own, its workers, and who defers. */
 export class Stage {
@@ -53,24 +61,30 @@ export class Stage {
   readonly turn: number;
   readonly crew: Crew;
   readonly deferring: Deferring;
+  /** Between the suite itself and the database, so that it can follow a failover. */
+  readonly network: Network;
   readonly #patienceMs: number;
   readonly #look: pg.Pool;
   readonly #recoveries: Recovery[] = [];
-  readonly #deaths: { readonly member: CrewMember; readonly sinceMs: number; readonly jobs: readonly string[] }[] = [];
+  readonly #deaths: { readonly sinceMs: number; readonly jobs: readonly string[] }[] = [];
   readonly #undo: (() => Promise<unknown>)[] = [];
 
-  constructor({ server, url, scale, turn, patienceMs }: StageOptions) {
+  private constructor({ server, url, scale, turn, patienceMs }: StageOptions, network: Network, deferring: Deferring) {
     this.server = server;
     this.url = url;
     this.scale = scale;
     this.turn = turn;
+    this.network = network;
     this.#patienceMs = patienceMs;
     this.crew = new Crew(url, turn);
-    const ownUrl = new URL(url);
-    ownUrl.searchParams.set("application_name", SUITE);
-    this.deferring = new Deferring(ownUrl.href);
-    this.#look = new pg.Pool({ connectionString: ownUrl.href, max: 2 });
+    this.deferring = deferring;
+    this.#look = new pg.Pool({ connectionString: ownUrl(network), max: 2 });
     this.#look.on("error", () => undefined);
+  }
+
+  static async open(options: StageOptions): Promise<Stage> {
+    const network = await startProxy(options.url);
+    return new Stage(options, network, await Deferring.open(ownUrl(network)));
   }
 
   /** Is called at the end, the last first. */
@@ -106,7 +120,7 @@ export class Stage {
     await this.until(async () => (await began()) >= count, `${count} runs began`);
   }
 
-  /** Kills a worker. Its running jobs have to be started again within the limit. */
+  /** Kills a worker. Its running jobs have to wait again, for others, within the limit. */
   async kill(member: CrewMember): Promise<void> {
     const sinceMs = await this.crew.kill(member);
     await this.mourn(member, sinceMs);
@@ -117,7 +131,7 @@ export class Stage {
     // What it had sent may still be at work in the server for a moment.
     await sleep(20);
     const jobs = await this.rows<{ id: string }>(HELD, [String(member.id), member.name]);
-    this.#deaths.push({ member, sinceMs, jobs: jobs.map(({ id }) => id) });
+    this.#deaths.push({ sinceMs, jobs: jobs.map(({ id }) => id) });
   }
 
   /** Sends each living worker a job of its own; they have to be started within the limit since then. */
@@ -155,8 +169,8 @@ export class Stage {
     const problems: string[] = [];
     await this.untilOver().catch((error: unknown) => problems.push(String(error)));
     await this.crew.stopAll();
-    for (const { member, sinceMs, jobs } of this.#deaths) {
-      const [row] = await this.rows<{ at: number | null }>(RESTARTED, [jobs, member.name]);
+    for (const { sinceMs, jobs } of this.#deaths) {
+      const [row] = await this.rows<{ at: number | null }>(BACK, [jobs, sinceMs]);
       if (typeof row?.at === "number") this.recovered(row.at - sinceMs, RESCUE_LIMIT_MS);
     }
     const [row] = await this.rows<{ n: number }>("select count(*)::int as n from chaos_deferred");
@@ -205,5 +219,6 @@ export class Stage {
     for (const undo of this.#undo.reverse()) await undo().catch(() => undefined);
     await this.deferring.close();
     await this.#look.end();
+    await this.network.close();
   }
 }

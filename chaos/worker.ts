@@ -20,7 +20,7 @@ export interface WorkerSettings {
 const given = JSON.parse(process.env["CHAOS_WORKER"] ?? "") as WorkerSettings;
 const { name, url, driver, max, settings, clockOffMs = 0 } = given;
 if (clockOffMs !== 0) setClockOff(clockOffMs);
-const { connector, close } = connect(driver, url, { max, settings });
+const { connector, close } = await connect(driver, url, { max, settings });
 const ledger = new Ledger(connector.pool, name);
 const app = createApp({ connector, tasks: tasksOf(connector, ledger), logger: silentLogger });
 const worker = app.createWorker({ name, ...given.options });

@@ -52,7 +52,8 @@ async function repeatedly(stage: Stage): Promise<void> {
 /** It has to fail in the end, and its neighbours must not. */
 async function byTheJob(stage: Stage): Promise<void> {
   const twice = { options: { maxRescues: 2 } };
-  await stage.crew.start(2, twice);
+  // Three die of it, and one has to be there to see it.
+  await stage.crew.start(4, twice);
   stage.keepAlive(twice);
   await stage.deferring.batch("die", 1);
   await stage.deferring.mixture(20 * stage.scale);
