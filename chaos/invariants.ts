@@ -1,7 +1,10 @@
 import { behavioursThat } from "./behaviours.ts";
 import type { Casualty } from "./crew.ts";
 
-/** What can be wrong, each as a query for the jobs of which it is so. */
+/**
+ * What can be wrong, each as a query for the jobs of which it is so. A run that completes its job in a transaction is
+ * over with that, whatever its handler does afterwards.
+ */
 export const INVARIANTS = {
   lost: `
     select d.job_id from chaos_deferred d left join procrastinate_jobs j on j.id = d.job_id
@@ -36,9 +39,10 @@ export const INVARIANTS = {
         and e.at >= r.started_at - interval '1 second' and e.at <= r.next_at)`,
   "two at once under one lock": `
     with ended as (
-      select r.*, least(coalesce(r.ended_at, 'infinity'), (select min(c.since) from chaos_casualties c
+      select r.*, least(coalesce(r.ended_at, 'infinity'), case when e.run is not null then j.finished_at end, (select min(c.since) from chaos_casualties c
         where c.ends_runs and c.worker = r.worker and c.until >= r.started_at)) as over_at
-      from chaos_runs r join chaos_deferred d using (job_id)
+      from chaos_runs r join chaos_deferred d using (job_id) join procrastinate_jobs j on j.id = r.job_id
+      left join chaos_effects e on e.run = r.run
       where r.lock is not null and d.behaviour not in (select jsonb_array_elements_text($3::text::jsonb))
     )
     select job_id from (select e.*, max(over_at) over (

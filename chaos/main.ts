@@ -6,13 +6,17 @@ import { readMigrations } from "../test/support/migrations.ts";
 import { runSql, withDatabase } from "../test/support/run-sql.ts";
 import { startPostgres, type TemporaryPostgres } from "../test/support/temporary-postgres.ts";
 import { LEDGER_TABLES } from "./ledger.ts";
-import { describeMachine, describeProblems, isKept, type Line, renderTable } from "./report.ts";
+import { describeMachine, describeProblems, isKept, type Line, renderTable, writeTable } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
 import { type Outcome, Stage } from "./stage.ts";
 
 const { values: options } = parseArgs({
-  options: { short: { type: "boolean", default: false }, only: { type: "string" } },
+  options: {
+    short: { type: "boolean", default: false },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
 });
 
 const TEMPLATE = "chaos_template";
@@ -78,11 +82,13 @@ const server = await startPostgres({ settings: { max_connections: 400 } });
 try {
   await createTemplate(server.url);
   const [version] = await runSql<{ server_version: string }>(server.url, "show server_version");
-  console.log(describeMachine(version?.server_version.split(" ")[0] ?? ""));
+  const machine = describeMachine(version?.server_version.split(" ")[0] ?? "");
+  console.log(machine);
   const wanted = SCENARIOS.filter(({ fault }) => options.only === undefined || fault.includes(options.only));
   const lines: Line[] = [];
   for (const scenario of wanted) lines.push(await playAll(scenario, server));
   console.log(`\n${renderTable(lines)}\n`);
+  if (options.write) writeTable(lines, `npm run chaos${options.short ? " -- --short" : ""}`, machine);
   if (!lines.every(isKept)) process.exitCode = 1;
 } finally {
   await killLeftChildren();

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import type { Outcome } from "./stage.ts";
 
@@ -67,12 +68,22 @@ function worstRecovery(outcomes: readonly Outcome[]): string {
 
 /** The table, for a terminal and for Markdown alike. */
 export function renderTable(lines: readonly Line[]): string {
-  const rows = [COLUMNS, ...lines.map(cells)];
+  const played = lines.filter(({ skipped, outcomes }) => skipped !== undefined || outcomes.length > 0);
+  const rows = [COLUMNS, ...played.map(cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const render = (row: readonly string[]): string =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const [head, ...body] = rows.map(render);
   return [head, `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...body].join("\n");
+}
+
+const PAGE = new URL("../docs/chaos.md", import.meta.url);
+
+/** Puts the table into its page. */
+export function writeTable(lines: readonly Line[], command: string, machine: string): void {
+  const text = `<!-- table -->\n\n\`${command}\`, ${machine}:\n\n${renderTable(lines)}\n\n<!-- end of the table -->`;
+  const page = readFileSync(PAGE, "utf8").replace(/<!-- table -->.*<!-- end of the table -->/s, () => text);
+  writeFileSync(PAGE, page);
 }
 
 /** Where it was measured. */

@@ -16,33 +16,33 @@ async function serializable(stage: Stage): Promise<void> {
   await stage.deferring.mixture(60 * stage.scale, { ms: 2 });
 }
 
+const DEADLOCKS = "select deadlocks::int as n from pg_stat_database where datname = current_database()";
+const RUNNING = "select id from procrastinate_jobs where status = 'doing' order by id desc limit 40";
+
 /** Somebody locks rows of the queue in the wrong order, so that statements end as victims. */
 async function deadlocks(stage: Stage): Promise<void> {
-  await stage.crew.start(3, { settings: "-c deadlock_timeout=20ms" });
-  await stage.deferring.mixture(80 * stage.scale, { ms: 2 });
-  const rival = new pg.Client({
-    connectionString: stage.url,
-    options: "-c deadlock_timeout=10s -c application_name=chaos",
-  });
+  await stage.crew.start(2, { settings: "-c deadlock_timeout=20ms", options: { concurrency: 50 } });
+  const rival = new pg.Client({ connectionString: stage.url, options: "-c deadlock_timeout=10s" });
   rival.on("error", () => undefined);
   await rival.connect();
   stage.defer(() => rival.end());
-  const deadlocked = "select deadlocks::int as n from pg_stat_database where datname = current_database()";
-  const next = "select id from procrastinate_jobs where finished_at is null order by id desc limit 40";
-  const endsAt = performance.now() + 3000 * stage.scale;
-  while (performance.now() < endsAt) {
-    const { rows } = await rival.query<{ id: string }>(next);
-    await rival.query("begin");
-    for (const { id } of rows) {
-      await rival.query("select 1 from procrastinate_jobs where id = $1 for update", [id]);
-      await sleep(1);
-    }
-    await rival.query("commit");
-    if (rows.length === 0) break;
+  const stop = stage.deferring.trickle({ ms: 20 });
+  await stage.deferring.mixture(80 * stage.scale, { ms: 20 });
+  await stage.until(async () => {
+    await lockInReverse(rival);
+    return ((await stage.rows<{ n: number }>(DEADLOCKS))[0]?.n ?? 0) >= 2 * stage.scale;
+  }, "there were deadlocks");
+  await stop();
+}
+
+async function lockInReverse(rival: pg.Client): Promise<void> {
+  const { rows } = await rival.query<{ id: string }>(RUNNING);
+  await rival.query("begin");
+  for (const { id } of rows) {
+    await rival.query("select 1 from procrastinate_jobs where id = $1 for update", [id]);
+    await sleep(2);
   }
-  await sleep(600);
-  const [row] = await stage.rows<{ n: number }>(deadlocked);
-  if (!row?.n) throw new Error("There was no deadlock");
+  await rival.query("commit");
 }
 
 /** Vacuum removes nothing while it is open. */
