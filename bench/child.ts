@@ -31,6 +31,7 @@ function reply(message: Reply): void {
 async function end(): Promise<void> {
   // A worker that cannot be stopped must not hold up the bench; an exit, unlike a kill, still writes the CPU profile.
   setTimeout(() => process.exit(0), 3_000);
+  await client.listener?.stop();
   await actions.stopWorker(client);
   await client.session.close();
   process.exit(0);

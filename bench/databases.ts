@@ -1,6 +1,8 @@
 import pg from "pg";
 import { type Activity, readActivity } from "./activity.ts";
 import type { Contender } from "./contender.ts";
+import type { BenchRedis } from "./redis.ts";
+import { createRedisDatabase } from "./redis-database.ts";
 import { type StatementTotals, statementTotals, trackStatements } from "./statements.ts";
 
 export interface Database {
@@ -24,18 +26,20 @@ export interface Filling {
 export class Databases {
   readonly #baseUrl: string;
   readonly #admin: pg.Client;
+  readonly #redis: BenchRedis;
   readonly #templates = new Map<string, string>();
   #created = 0;
 
-  private constructor(baseUrl: string, admin: pg.Client) {
+  private constructor(baseUrl: string, admin: pg.Client, redis: BenchRedis) {
     this.#baseUrl = baseUrl;
     this.#admin = admin;
+    this.#redis = redis;
   }
 
-  static async open(baseUrl: string): Promise<Databases> {
+  static async open(baseUrl: string, redis: BenchRedis): Promise<Databases> {
     const admin = new pg.Client({ connectionString: `${baseUrl}postgres` });
     await admin.connect();
-    return new Databases(baseUrl, admin);
+    return new Databases(baseUrl, admin, redis);
   }
 
   get admin(): pg.Client {
@@ -45,6 +49,7 @@ export class Databases {
   /** @param filling What the database holds besides the contender's empty tables. */
   async create(contender: Contender, filling?: Filling): Promise<Database> {
     const name = `run_${++this.#created}`;
+    if (contender.store === "redis") return createRedisDatabase(this.#redis, name);
     const template = filling ? await this.#filled(contender, filling) : await this.#template(contender);
     await this.#copy(template, name);
     const url = this.#baseUrl + name;

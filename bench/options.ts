@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 export interface BenchOptions {
@@ -33,9 +35,13 @@ export interface BenchOptions {
   readonly drainLimitMs: number;
   /** Writes CPU profiles of the child processes and prints the costliest SQL statements. */
   readonly profile: boolean;
+  /** Where the chart goes, too. */
+  readonly chart: string | undefined;
 }
 
-type Size = Omit<BenchOptions, "only" | "contenders" | "profile">;
+type Size = Omit<BenchOptions, "only" | "contenders" | "profile" | "chart">;
+/** What a target may name a size of. */
+export type SizeName = Exclude<keyof Size, "rounds" | "windowMs" | "drainLimitMs">;
 
 const NORMAL: Size = {
   rounds: 3,
@@ -80,7 +86,36 @@ const QUICK: Size = {
   drainLimitMs: 3_000,
 };
 
-export function usage(scenarios: readonly string[]): string {
+const SIZE_UNITS: Readonly<Record<SizeName, string>> = {
+  jobs: "jobs",
+  lockedJobs: "locked jobs",
+  backlogJobs: "jobs beside them",
+  arrivalJobs: "arriving jobs",
+  memoryJobs: "jobs",
+  slowJobs: "jobs for each process",
+  batchJobs: "jobs of a batch",
+  samples: "samples",
+  idleMs: "ms",
+  soakMs: "ms",
+};
+
+/** Which of these sizes are smaller than those of `--full`, for a reader. */
+export function smallerSizes(names: readonly SizeName[], options: BenchOptions): string[] {
+  return names
+    .filter((name) => options[name] < FULL[name])
+    .map((name) => `${options[name].toLocaleString("en")} of ${FULL[name].toLocaleString("en")} ${SIZE_UNITS[name]}`);
+}
+
+/** What can be chosen from. */
+export interface Names {
+  readonly scenarios: readonly string[];
+  readonly contenders: readonly string[];
+}
+
+/** Where `--docs` puts the chart. */
+const DOCS_CHART = fileURLToPath(new URL("../docs/benchmarks.svg", import.meta.url));
+
+export function usage({ scenarios, contenders }: Names): string {
   return `npm run bench -- [options]
   --quick               a first impression: one small round
   --full                everything at the size that the targets name; takes hours
@@ -88,10 +123,16 @@ export function usage(scenarios: readonly string[]): string {
   --contender <name>    contenders whose name contains this; repeatable; the references always run
   --jobs <n>            jobs of a drain (default ${NORMAL.jobs})
   --rounds <n>          rounds of every scenario (default ${NORMAL.rounds})
-  --profile             CPU profiles in bench/results/profiles, and the costliest SQL statements`;
+  --chart <file>        writes the chart there, too
+  --docs                writes the chart to docs/benchmarks.svg, too
+  --profile             CPU profiles in bench/results/profiles, and the costliest SQL statements
+
+contenders: ${contenders.join("; ")}
+BullMQ runs on the Redis of REDIS_URL, else on a redis-server of its own where the PATH has one.`;
 }
 
-export function parseOptions(args: readonly string[]): BenchOptions | "help" {
+/** @param cwd What a relative path of `--chart` starts from. */
+export function parseOptions(args: readonly string[], names: Names, cwd: string): BenchOptions | "help" {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -102,11 +143,16 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
       jobs: { type: "string" },
       rounds: { type: "string" },
       profile: { type: "boolean", default: false },
+      chart: { type: "string" },
+      docs: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return "help";
   if (values.quick && values.full) throw new Error("give --quick or --full, not both");
+  if (values.chart !== undefined && values.docs) throw new Error("give --chart or --docs, not both");
+  refuseUnknown("--only", values.only, names.scenarios, (name, given) => name === given);
+  refuseUnknown("--contender", values.contender, names.contenders, (name, given) => name.includes(given));
   const size = values.quick ? QUICK : values.full ? FULL : NORMAL;
   return {
     ...size,
@@ -115,7 +161,18 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     only: values.only,
     contenders: values.contender,
     profile: values.profile,
+    chart: values.docs ? DOCS_CHART : values.chart && resolve(cwd, values.chart),
   };
+}
+
+function refuseUnknown(
+  option: string,
+  given: readonly string[],
+  names: readonly string[],
+  isMeant: (name: string, given: string) => boolean,
+): void {
+  const unknown = given.filter((each) => !names.some((name) => isMeant(name, each)));
+  if (unknown.length > 0) throw new Error(`${option} ${unknown.join(", ")} is unknown; there are: ${names.join("; ")}`);
 }
 
 function positive(name: string, given: string | undefined, otherwise: number): number {

@@ -36,9 +36,15 @@ function installPackage(): void {
 function findNode(): string {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major > NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor >= NODE_NEEDED[1])) return process.execPath;
-  const own = join(bench, "node_modules/node24/bin/node");
+  // An optional dependency of the bench, which npm installs for the platforms that it is published for.
+  const platform = `${process.platform}-${process.arch}`;
+  const own = join(bench, `node_modules/node24-${platform}/bin/node`);
   if (existsSync(own)) return own;
-  throw new Error(`the bench needs Node ${NODE_NEEDED.join(".")} or newer, this is ${process.versions.node}`);
+  console.error(
+    `The bench needs Node ${NODE_NEEDED.join(".")} or newer. This is ${process.versions.node}, and npm has installed ` +
+      `none for ${platform}: run the bench with a newer Node, or npm ci in bench/ without --omit=optional.`,
+  );
+  process.exit(1);
 }
 
 function run(command: string, args: readonly string[], cwd: string): void {

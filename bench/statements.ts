@@ -1,12 +1,12 @@
 import type { Client } from "pg";
 
 /** Of everything, or only where a scenario asks for it: what is not tracked costs nothing. */
-export function statementSettings(everything: boolean): readonly string[] {
-  return [
-    "shared_preload_libraries=pg_stat_statements",
-    "pg_stat_statements.track_planning=on",
-    `pg_stat_statements.track=${everything ? "top" : "none"}`,
-  ];
+export function statementSettings(everything: boolean): Readonly<Record<string, string>> {
+  return {
+    shared_preload_libraries: "pg_stat_statements",
+    "pg_stat_statements.track_planning": "on",
+    "pg_stat_statements.track": everything ? "top" : "none",
+  };
 }
 
 /** Call before the database's first session of those that shall be counted. */
@@ -17,15 +17,17 @@ export async function trackStatements(admin: Client, database: string): Promise<
 
 export interface StatementTotals {
   readonly calls: number;
-  /** Milliseconds in the server that the slowest claim took: its longest planning and its longest execution. */
-  readonly slowestClaimMs: number;
+  /** How many of them claimed jobs of procrastinate's tables. */
+  readonly claims: number;
+  /** Milliseconds in the server that the slowest claim took: its longest planning and its longest execution; null without one. */
+  readonly slowestClaimMs: number | null;
 }
 
 export async function statementTotals(admin: Client, database: string): Promise<StatementTotals> {
   const { rows } = await admin.query<StatementTotals>(
     `select coalesce(sum(s.calls), 0)::float8 as calls,
-            coalesce(max(s.max_exec_time + s.max_plan_time) filter (where s.query like '%lease = j.lease +%'), 0)
-              as "slowestClaimMs"
+            coalesce(sum(s.calls) filter (where s.query like '%lease = j.lease +%'), 0)::float8 as claims,
+            max(s.max_exec_time + s.max_plan_time) filter (where s.query like '%lease = j.lease +%') as "slowestClaimMs"
      from pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = $1`,
     [database],
   );

@@ -1,19 +1,34 @@
 import type { Report, ReportRow, TargetResult } from "./report.ts";
 
-const HEAD = ["", "contender", "median", "min .. max", "ratio", "keeps"];
+const HEAD = ["", "contender", "median", "min .. max", "ratio", "jobs", "keeps"];
+const NUMBERS = { from: 2, to: 5 };
 
 /** One scenario as text. */
 export function tableOf(report: Report): string {
   const body = report.rows.map((row, at) => cells(row, report.rows[at - 1]));
-  const lines = [HEAD, ...body];
-  const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const text = lines.map((line) =>
-    line
-      .map((cell, column) => align(cell, widths[column] ?? 0, column))
-      .join("  ")
-      .trimEnd(),
+  return [
+    `== ${report.scenario}: ${report.title}`,
+    ...aligned([HEAD, ...body], NUMBERS),
+    ...report.notes.map((note) => `note    ${note}`),
+    ...report.failures.map(({ contender, reason }) => `FAILED  ${contender}: ${reason}`),
+    ...report.targets.map(targetLine),
+  ].join("\n");
+}
+
+/** The columns one below the other; those of numbers end where the others begin. */
+export function aligned(
+  lines: readonly (readonly string[])[],
+  numbers: { readonly from: number; readonly to: number },
+): string[] {
+  const columns = Math.max(...lines.map((line) => line.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
   );
-  return [`== ${report.scenario}: ${report.title}`, ...text, ...report.targets.map(targetLine)].join("\n");
+  const align = (cell: string, column: number) => {
+    const width = widths[column] ?? 0;
+    return column >= numbers.from && column <= numbers.to ? cell.padStart(width) : cell.padEnd(width);
+  };
+  return lines.map((line) => line.map(align).join("  ").trimEnd());
 }
 
 function cells(row: ReportRow, above: ReportRow | undefined): string[] {
@@ -23,22 +38,40 @@ function cells(row: ReportRow, above: ReportRow | undefined): string[] {
     `${number(row.median)} ${row.unit}`,
     `${number(row.min)} .. ${number(row.max)}`,
     row.ratio === undefined ? "" : `${row.ratio.toFixed(2)} x`,
+    jobsOf(row),
     row.keeps,
   ];
 }
 
+function jobsOf({ jobs, ofJobs }: ReportRow): string {
+  if (jobs === undefined) return "";
+  const done = jobs.toLocaleString("en");
+  return ofJobs === undefined || ofJobs <= jobs ? done : `${done} of ${ofJobs.toLocaleString("en")}`;
+}
+
 function targetLine(target: TargetResult): string {
-  const bound = target.atLeast === undefined ? `at most ${target.atMost}` : `at least ${target.atLeast}`;
-  const value = target.than === undefined ? number(target.value) : target.value.toFixed(2);
-  const { measure, contender } = target.than ?? {};
-  const unit = target.than === undefined ? "" : ` x ${[measure, contender].filter(Boolean).join(", ")}`;
-  return `${target.met ? "met   " : "MISSED"}  ${target.measure}, ${target.contender}: ${value}, target ${bound}${unit}`;
+  const name = `${target.measure}, ${target.contender}`;
+  const line = `${target.mark.padEnd(6)}  ${name}: ${reachedBy(target)}, target ${boundOf(target)}`;
+  return target.smaller.length === 0 ? line : `${line} (at a smaller size: ${target.smaller.join(", ")})`;
+}
+
+/** What was reached, as a target's bound says it. */
+export function reachedBy({ value, than }: TargetResult): string {
+  if (value === undefined) return "-";
+  return than === undefined ? number(value) : value.toFixed(2);
+}
+
+/** The bound in words: `at least 2 x graphile-worker tuned`. */
+export function boundOf({ atLeast, atMost, below, than }: TargetResult): string {
+  const bounds = [
+    atLeast === undefined ? [] : [`at least ${atLeast}`],
+    atMost === undefined ? [] : [`at most ${atMost}`],
+    below === undefined ? [] : [`below ${below}`],
+  ].flat();
+  const of = than === undefined ? "" : ` x ${[than.measure, than.contender].filter(Boolean).join(", ")}`;
+  return `${bounds.join(" and ")}${of}`;
 }
 
 function number(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2);
-}
-
-function align(cell: string, width: number, column: number): string {
-  return column >= 2 && column <= 4 ? cell.padStart(width) : cell.padEnd(width);
+  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2);
 }

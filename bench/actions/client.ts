@@ -1,10 +1,11 @@
-import type { RunningWorker, Session } from "../contender.ts";
+import type { IdleListener, RunningWorker, Session } from "../contender.ts";
 
 /** What the actions of one child process share. */
 export interface Client {
   readonly session: Session;
   readonly url: string;
   worker?: RunningWorker | undefined;
+  listener?: IdleListener | undefined;
   /** How many handlers began. */
   handled: number;
   /** How many jobs were deferred to keep it working. */

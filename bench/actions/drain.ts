@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { type Payload, payloadsOf } from "../contender.ts";
+import { type Load, type Payload, payloadsOf, type Session } from "../contender.ts";
 import { ability, type Client, now } from "./client.ts";
 
 export interface FillParams {
@@ -29,48 +29,72 @@ export interface DrainParams {
   readonly limitMs: number;
   /** There are more jobs than these: the clock stops with the last of so many handlers. */
   readonly amongOthers?: boolean;
+  readonly load?: Load;
+}
+
+export interface Drained {
+  /** Jobs per second. */
+  readonly rate: number;
+  /** How many jobs that is of. */
+  readonly jobs: number;
 }
 
 /**
  * Jobs finished per second, from the start of the worker (its connections are open) until the database
  * holds no unfinished job. Past the limit, the rate of what was handled by then.
  */
-export async function drain({ session, url }: Client, { jobs, limitMs, amongOthers }: DrainParams): Promise<number> {
-  const watcher = new pg.Client({ connectionString: url });
-  await watcher.connect();
+export async function drain({ session, url }: Client, params: DrainParams): Promise<Drained> {
+  const { jobs, limitMs, amongOthers, load } = params;
+  const watcher = await openWatcher(session, url);
   let handled = 0;
   const { promise: allHandled, resolve } = Promise.withResolvers<void>();
   const start = now();
-  const worker = await ability(session.work, "work").call(session, () => {
-    handled += 1;
-    if (handled === jobs) resolve();
-  });
+  const worker = await ability(session.work, "work").call(
+    session,
+    () => {
+      handled += 1;
+      if (handled === jobs) resolve();
+    },
+    { load },
+  );
   await Promise.race([allHandled, sleep(limitMs, undefined, { ref: false })]);
-  if (handled >= jobs && !amongOthers) await untilIdle(watcher, ability(session.busySql, "busySql"));
+  if (handled >= jobs && !amongOthers) await untilIdle(watcher);
   const seconds = (now() - start) / 1_000;
-  const rate = handled / seconds;
+  const drained = { rate: handled / seconds, jobs: Math.min(handled, jobs) };
   const complete = handled >= jobs;
   await Promise.race([worker.stop(), sleep(complete ? 10_000 : 1_000)]);
-  await watcher.end();
+  await watcher.close();
   if (complete && !amongOthers && handled > jobs) throw new Error(`${handled} runs of ${jobs} jobs`);
-  return rate;
+  return drained;
 }
 
 /** Resolves when the database holds no unfinished job; to the moment, see `now`. */
 export async function finished({ session, url }: Client): Promise<number> {
-  const watcher = new pg.Client({ connectionString: url });
-  await watcher.connect();
-  await untilIdle(watcher, ability(session.busySql, "busySql"));
+  const watcher = await openWatcher(session, url);
+  await untilIdle(watcher);
   const moment = now();
-  await watcher.end();
+  await watcher.close();
   return moment;
 }
 
+interface Watcher {
+  isBusy(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** On a connection of its own, opened before the clock starts. */
+async function openWatcher(session: Session, url: string): Promise<Watcher> {
+  if (session.isBusy) return { isBusy: session.isBusy.bind(session), close: async () => undefined };
+  const busySql = ability(session.busySql, "busySql");
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return {
+    isBusy: async () => (await client.query<{ busy: boolean }>(busySql)).rows[0]?.busy !== false,
+    close: () => client.end(),
+  };
+}
+
 /** Asks only after the last handler has run, so that asking slows nothing but the last flush. */
-async function untilIdle(watcher: pg.Client, busySql: string): Promise<void> {
-  for (;;) {
-    const { rows } = await watcher.query<{ busy: boolean }>(busySql);
-    if (rows[0]?.busy === false) return;
-    await sleep(1);
-  }
+async function untilIdle(watcher: Watcher): Promise<void> {
+  while (await watcher.isBusy()) await sleep(1);
 }

@@ -1,7 +1,7 @@
 import type { Client } from "./client.ts";
 import { drain, fill, finished } from "./drain.ts";
 import { beginnings, deferSpaced } from "./latency.ts";
-import { batchRate, deferRate, transactionRate } from "./rate.ts";
+import { batchRate, deferRate, heard, listenIdly, transactionRate } from "./rate.ts";
 import { deferSpread } from "./schedule.ts";
 import { soak } from "./soak.ts";
 import { begunSoFar, memory, sampleMemory, startWorker, stopWorker } from "./worker.ts";
@@ -23,6 +23,8 @@ export const actions = {
   deferRate,
   batchRate,
   transactionRate,
+  listenIdly,
+  heard,
 } satisfies Record<string, (client: Client, params: never) => Promise<unknown>>;
 
 export type ActionName = keyof typeof actions;

@@ -7,14 +7,37 @@ export interface RateParams {
   readonly windowMs: number;
 }
 
-/** Calls of `enqueue` that were answered, per second. */
-export function deferRate({ session }: Client, params: RateParams): Promise<number> {
+export interface TransactionParams extends RateParams {
+  /** As of `Session.transact`. */
+  readonly notifying: boolean;
+}
+
+export interface Rate {
+  readonly perSecond: number;
+  /** How many calls that is of. */
+  readonly done: number;
+}
+
+/** Calls of `enqueue` that were answered. */
+export function deferRate({ session }: Client, params: RateParams): Promise<Rate> {
   return rate(ability(session.enqueue, "enqueue").bind(session), params);
 }
 
-/** Business transactions committed per second. */
-export function transactionRate({ session }: Client, params: RateParams): Promise<number> {
-  return rate(ability(session.transact, "transact").bind(session), params);
+/** Business transactions committed. */
+export function transactionRate({ session }: Client, { notifying, ...params }: TransactionParams): Promise<Rate> {
+  const transact = ability(session.transact, "transact").bind(session);
+  return rate((payload) => transact(payload, notifying), params);
+}
+
+/** Listens as an idle worker would; whether the contender has workers at all. */
+export async function listenIdly(client: Client): Promise<boolean> {
+  client.listener = await client.session.listenIdly?.();
+  return client.listener !== undefined;
+}
+
+/** How many notifications came since `listenIdly`. */
+export async function heard({ listener }: Client): Promise<number> {
+  return ability(listener, "listenIdly").heard();
 }
 
 /** Jobs written per second by one call with all of them. */
@@ -25,7 +48,7 @@ export async function batchRate({ session }: Client, { jobs }: { readonly jobs: 
   return (jobs * 1_000) / (now() - start);
 }
 
-async function rate(act: (payload: Payload) => Promise<void>, { callers, windowMs }: RateParams): Promise<number> {
+async function rate(act: (payload: Payload) => Promise<void>, { callers, windowMs }: RateParams): Promise<Rate> {
   const start = now();
   let done = 0;
   const caller = async () => {
@@ -35,5 +58,5 @@ async function rate(act: (payload: Payload) => Promise<void>, { callers, windowM
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
-  return (done * 1_000) / (now() - start);
+  return { perSecond: (done * 1_000) / (now() - start), done };
 }

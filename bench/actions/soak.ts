@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Payload, payloadOf } from "../contender.ts";
+import { payloadOf } from "../contender.ts";
 import { ability, type Client, now } from "./client.ts";
+import { byKind } from "./mixed-load.ts";
 
 export interface SoakParams {
   /** The next jobs are deferred as soon as fewer than this wait. */
@@ -8,9 +9,6 @@ export interface SoakParams {
   readonly windowMs: number;
 }
 
-/** Of each hundred jobs so many have one of LOCKS locks, and as many are due a second later. */
-const SPECIAL = 10;
-const LOCKS = 100;
 const BATCH = 1_000;
 
 /** Keeps the worker of this process in jobs of all kinds for a while; how many it began per second. */
@@ -23,17 +21,7 @@ export async function soak(client: Client, { pending, windowMs }: SoakParams): P
       continue;
     }
     const batch = Array.from({ length: BATCH }, () => payloadOf(client.deferred++));
-    const kind = ({ sequence }: Payload) => Math.floor((sequence % 100) / SPECIAL);
-    const due = new Date(Date.now() + 1_000);
-    await enqueueMany(batch.filter((payload) => kind(payload) > 1));
-    await enqueueMany(
-      batch.filter((payload) => kind(payload) === 1),
-      { lockOf: ({ sequence }) => `lock-${Math.floor(sequence / 100) % LOCKS}` },
-    );
-    await enqueueMany(
-      batch.filter((payload) => kind(payload) === 0),
-      { dueAt: () => due },
-    );
+    for (const [payloads, options] of byKind(batch)) await enqueueMany(payloads, options);
   }
   return ((client.handled - begun) * 1_000) / (now() - start);
 }

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Handler, Load } from "../contender.ts";
 import { ability, type Client, now } from "./client.ts";
+import { failuresOf } from "./mixed-load.ts";
 
 export interface WorkerParams {
   /** How long each handler takes; 0 for no time at all. */
@@ -9,23 +11,38 @@ export interface WorkerParams {
   readonly hang?: boolean;
   /** Notes how many handlers began, not when: a million moments would be most of the memory. */
   readonly onlyCount?: boolean;
+  readonly load?: Load;
 }
 
 /** Starts a worker that notes when each handler begins; to the moment before it was started, see `now`. */
 export async function startWorker(client: Client, params: WorkerParams = {}): Promise<number> {
-  const { handlerMs = 0, concurrency, hang = false, onlyCount = false } = params;
+  const { concurrency, load } = params;
+  const handler = load === "mixed" ? failing(handlerOf(client, params)) : handlerOf(client, params);
   const started = now();
-  client.worker = await ability(client.session.work, "work").call(
-    client.session,
-    ({ sequence }) => {
-      client.handled += 1;
-      if (!onlyCount) client.begun.set(sequence, now());
-      if (hang) return new Promise<void>(() => undefined);
-      return handlerMs > 0 ? sleep(handlerMs) : undefined;
-    },
-    concurrency,
-  );
+  client.worker = await ability(client.session.work, "work").call(client.session, handler, { concurrency, load });
   return started;
+}
+
+function handlerOf(client: Client, { handlerMs = 0, hang = false, onlyCount = false }: WorkerParams): Handler {
+  return ({ sequence }) => {
+    client.handled += 1;
+    if (!onlyCount) client.begun.set(sequence, now());
+    if (hang) return new Promise<void>(() => undefined);
+    return handlerMs > 0 ? sleep(handlerMs) : undefined;
+  };
+}
+
+/** Fails as the jobs of a mixed load do; what runs again after a failure is not handled once more. */
+function failing(handler: Handler): Handler {
+  const failed = new Set<number>();
+  return async (payload) => {
+    const isRetry = failed.delete(payload.sequence);
+    if (!isRetry) await handler(payload);
+    const failures = failuresOf(payload);
+    if (failures === 0 || (isRetry && failures === 1)) return;
+    if (!isRetry) failed.add(payload.sequence);
+    throw new Error("a job of the mixed load failed, as it shall");
+  };
 }
 
 export async function stopWorker(client: Client): Promise<void> {

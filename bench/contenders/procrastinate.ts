@@ -1,10 +1,21 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Connector, createApp, type DeferOptions, defineTask, type WorkerOptions } from "procrastinate";
+import {
+  type Connector,
+  consoleLogger,
+  createApp,
+  type DeferOptions,
+  defineTask,
+  type LogFields,
+  type Logger,
+  retryStrategy,
+  type WorkerOptions,
+} from "procrastinate";
 import type { DrizzleConnectorOptions } from "procrastinate/drizzle";
-import type { Contender, EnqueueOptions, Handler, Payload, Session, WorkName } from "../contender.ts";
+import type { Contender, EnqueueOptions, Handler, IdleListener, Payload, Session, WorkName } from "../contender.ts";
 import { type BareDriver, bareDrivers, openBareConnector } from "./bare-connector.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
+import { listenIdly } from "./idle-listener.ts";
 
 /** As many handlers at once as graphile-worker tuned. */
 const KEEPING: WorkerOptions = { concurrency: 24 };
@@ -103,14 +114,30 @@ async function connect(
   return {
     ...queue.session,
     transact: (payload) => business.order(payload, ({ tx }) => queue.defer(payload, tx)),
+    listenIdly: () => standInIdly(url),
     close: business.close,
   };
+}
+
+/** A row like that of a worker that waits for jobs, of any queue, and its connection. */
+async function standInIdly(url: string): Promise<IdleListener> {
+  await runSql(url, "insert into procrastinate_workers (name, idle) values ('waits for the bench', true)");
+  return listenIdly(url, "'procrastinate_jobs'");
 }
 
 async function connectBare(driver: BareDriver, url: string): Promise<Session> {
   const { connector, close } = await openBareConnector(driver, url);
   return { ...openQueue(connector, { ...KEEPING, listen: false }).session, close };
 }
+
+const log = consoleLogger({ level: "warn" });
+const isOfFailedJob = ({ action }: LogFields) => action === "job_error" || action === "job_error_retry";
+/** Jobs fail only where the bench wants them to. */
+const withoutFailedJobs: Logger = {
+  ...log,
+  warn: (fields, message) => isOfFailedJob(fields) || log.warn(fields, message),
+  error: (fields, message) => isOfFailedJob(fields) || log.error(fields, message),
+};
 
 interface Queue {
   readonly session: Omit<Session, "close">;
@@ -119,21 +146,32 @@ interface Queue {
 
 function openQueue(connector: Connector<object>, settings: WorkerOptions): Queue {
   let handler: Handler = () => undefined;
-  const task = defineTask<Payload>({ name: "noop", run: (payload) => handler(payload) });
-  const app = createApp({ connector, tasks: [task] });
+  const run = (payload: Payload) => handler(payload);
+  const task = defineTask<Payload>({ name: "noop", run });
+  const retried = defineTask<Payload>({
+    name: "retried",
+    retry: retryStrategy({ maxAttempts: 1, wait: { seconds: 1 } }),
+    run,
+  });
+  const app = createApp({ connector, tasks: [task, retried], logger: withoutFailedJobs });
   const defer = (payload: Payload, tx?: object) => app.defer(task, payload, tx ? { tx } : {});
   return {
     defer,
     session: {
-      enqueueMany: async (payloads, { lockOf, dueAt } = {}) => {
-        if (!lockOf && !dueAt) await app.batchDefer(task, payloads);
+      enqueueMany: async (payloads, { lockOf, dueAt, queue, priority = 0, ...options } = {}) => {
+        const which = options.retried ? retried : task;
+        const same = { priority, ...(queue ? { queue } : {}) };
+        if (!lockOf && !dueAt) await app.batchDefer(which, payloads, same);
         // Options that differ from job to job: calls made at once travel together.
-        else await Promise.all(payloads.map((payload) => app.defer(task, payload, optionsOf(payload, lockOf, dueAt))));
+        else {
+          const each = (payload: Payload) => ({ ...same, ...optionsOf(payload, lockOf, dueAt) });
+          await Promise.all(payloads.map((payload) => app.defer(which, payload, each(payload))));
+        }
       },
       enqueue: async (payload) => {
         await defer(payload);
       },
-      work: async (handle, concurrency) => {
+      work: async (handle, { concurrency } = {}) => {
         handler = handle;
         const worker = app.createWorker(concurrency === undefined ? settings : { ...settings, concurrency });
         const done = worker.run();

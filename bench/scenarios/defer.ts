@@ -23,8 +23,10 @@ export const deferScenario: Scenario = {
       contender: procrastinateKept(driver),
       than: { contender: GRAPHILE_TUNED },
       atLeast,
+      sizes: measure === BATCH ? ["batchJobs"] : [],
     })),
   ),
+  sizes: [],
   run: (bench) =>
     bench.interleave(async ({ contender, start }) => {
       const child = await start();
@@ -36,16 +38,19 @@ export const deferScenario: Scenario = {
           measure: callers === 1 ? "1 caller" : `${callers} callers`,
           contender: contender.name,
           unit: "jobs/s",
-          rounds: [rate],
+          rounds: [rate.perSecond],
+          jobs: rate.done,
         });
       }
-      await child.call("batchRate", { jobs: 1_000 });
-      const rate = await child.call("batchRate", { jobs: bench.options.batchJobs });
+      const jobs = bench.options.batchJobs;
+      await child.call("batchRate", { jobs: Math.min(1_000, jobs) });
+      const rate = await child.call("batchRate", { jobs });
       results.push({
         measure: BATCH,
         contender: contender.name,
         unit: "jobs/s",
         rounds: [rate],
+        jobs,
       });
       return results;
     }),

@@ -1,4 +1,6 @@
+import type { Contender } from "../contender.ts";
 import type { bareDrivers } from "../contenders/bare-connector.ts";
+import { BULLMQ_DEFAULT } from "../contenders/bullmq.ts";
 import { type Driver, drivers } from "../contenders/business.ts";
 import { GRAPHILE_DEFAULT, GRAPHILE_TUNED } from "../contenders/graphile.ts";
 import { PG_BOSS_DEFAULT } from "../contenders/pg-boss.ts";
@@ -31,9 +33,11 @@ export const drainScenario: Scenario = {
       target(procrastinateDeleted(driver), GRAPHILE_TUNED, 3),
       target(procrastinateDefault(driver), GRAPHILE_DEFAULT, 20),
       target(procrastinateDefault(driver), PG_BOSS_DEFAULT, 20),
+      target(procrastinateDefault(driver), BULLMQ_DEFAULT, 20),
       target(procrastinateKept(driver), procrastinateBare(bareDriverOf(driver)), 0.85),
     ];
   }),
+  sizes: ["jobs"],
   run: (bench) =>
     bench.interleave(async (turn) => [
       await drainRate(bench, turn, turn, { measure: MEASURE, jobs: bench.options.jobs }),
@@ -54,6 +58,11 @@ export interface DrainWork {
   readonly amongOthers?: boolean;
 }
 
+/** How many of a scenario's jobs a contender is given: one at least. */
+export function shareOf({ share = 1 }: Contender, jobs: number): number {
+  return Math.max(1, Math.round(jobs * share));
+}
+
 /** Fills the run's database and drains it in the same process. */
 export async function drainRate(
   bench: Bench,
@@ -61,14 +70,22 @@ export async function drainRate(
   { database, start }: Run,
   { measure, jobs, lockValues = 0, amongOthers = false }: DrainWork,
 ): Promise<Measurement> {
-  const share = contender.share ?? 1;
+  const load = lockValues > 0 ? "locked" : "plain";
   const child = await start();
-  const warmUp = Math.round(WARM_UP_JOBS * share);
+  const warmUp = shareOf(contender, WARM_UP_JOBS);
   await child.call("fill", { jobs: warmUp });
   await child.call("drain", { jobs: warmUp, limitMs: WARM_UP_LIMIT_MS, amongOthers });
-  await child.call("fill", { jobs: Math.round(jobs * share), lockValues });
+  const given = shareOf(contender, jobs);
+  await child.call("fill", { jobs: given, lockValues });
   await database.settle();
   const limitMs = bench.options.drainLimitMs;
-  const rate = await child.call("drain", { jobs: Math.round(jobs * share), limitMs, amongOthers });
-  return { measure, contender: contender.name, unit: "jobs/s", rounds: [rate] };
+  const drained = await child.call("drain", { jobs: given, limitMs, amongOthers, load });
+  return {
+    measure,
+    contender: contender.name,
+    unit: "jobs/s",
+    rounds: [drained.rate],
+    jobs: drained.jobs,
+    ofJobs: jobs,
+  };
 }

@@ -20,6 +20,7 @@ export const idleScenario: Scenario = {
       { measure: GROWTH, contender, atMost: 10 },
     ];
   }),
+  sizes: ["idleMs"],
   // One round: how long it is watched counts, not how often.
   run: (bench) =>
     bench.interleave(async ({ contender, database, start }) => {

@@ -22,6 +22,7 @@ export const latencyScenario: Scenario = {
       { measure: "p99", contender, than: { measure: "p50" }, atMost: 2 },
     ];
   }),
+  sizes: [],
   run: async (bench) => {
     const samples = Math.max(10, Math.ceil(bench.options.samples / bench.options.rounds));
     return bench.interleave(async ({ contender, start }) => {
@@ -41,6 +42,7 @@ export const latencyScenario: Scenario = {
           contender: contender.name,
           unit: "ms",
           rounds: [percentile(waits, p)],
+          jobs: samples,
         }),
       );
     });

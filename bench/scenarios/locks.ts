@@ -1,5 +1,5 @@
 import { drivers } from "../contenders/business.ts";
-import { GRAPHILE_DEFAULT } from "../contenders/graphile.ts";
+import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
 import { isOwn, procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Measurement, Scenario } from "../scenario.ts";
 import { drainRate } from "./drain.ts";
@@ -16,8 +16,8 @@ const LOCKED = [
 
 export const locksScenario: Scenario = {
   name: "locks",
-  title: "Drain no-op jobs that all hold a lock (graphile-worker: a named queue)",
-  referenceOf: () => GRAPHILE_DEFAULT,
+  title: "Drain no-op jobs that all hold a lock (graphile-worker: a named queue; pg-boss: a key_strict_fifo queue)",
+  referenceOf: () => GRAPHILE_TUNED,
   targets: drivers.flatMap((driver) => [
     ...LOCKED.map(([measure, , atLeast]) => ({
       measure,
@@ -27,6 +27,7 @@ export const locksScenario: Scenario = {
     })),
     { measure: FEW, contender: procrastinateKept(driver), atLeast: 5_000 },
   ]),
+  sizes: ["lockedJobs"],
   run: (bench) =>
     bench.interleave(async (turn) => {
       const jobs = bench.options.lockedJobs;

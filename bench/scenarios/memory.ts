@@ -2,6 +2,7 @@ import { drivers } from "../contenders/business.ts";
 import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Scenario } from "../scenario.ts";
 import { median } from "../statistics.ts";
+import { shareOf } from "./drain.ts";
 
 const LOADED = "before its start";
 const PEAK = "peak";
@@ -19,9 +20,11 @@ export const memoryScenario: Scenario = {
       { measure: GROWTH, contender, atMost: 15 },
     ];
   }),
+  sizes: ["memoryJobs"],
   run: (bench) =>
     bench.interleave(async ({ contender, database, start }) => {
-      const jobs = bench.options.memoryJobs;
+      const ofJobs = bench.options.memoryJobs;
+      const jobs = shareOf(contender, ofJobs);
       const caller = await start();
       await caller.call("fill", { jobs });
       await caller.stop();
@@ -33,9 +36,9 @@ export const memoryScenario: Scenario = {
       const third = Math.ceil(samples.length / 3);
       const growth = median(samples.slice(-third)) - median(samples.slice(0, third));
       return [
-        { measure: LOADED, contender: contender.name, unit: "MB", rounds: [loaded] },
-        { measure: PEAK, contender: contender.name, unit: "MB", rounds: [Math.max(...samples)] },
-        { measure: GROWTH, contender: contender.name, unit: "MB", rounds: [growth] },
+        { measure: LOADED, contender: contender.name, unit: "MB", rounds: [loaded], jobs, ofJobs },
+        { measure: PEAK, contender: contender.name, unit: "MB", rounds: [Math.max(...samples)], jobs, ofJobs },
+        { measure: GROWTH, contender: contender.name, unit: "MB", rounds: [growth], jobs, ofJobs },
       ];
     }, 1),
 };

@@ -1,5 +1,5 @@
 import { drivers } from "../contenders/business.ts";
-import { GRAPHILE_DEFAULT } from "../contenders/graphile.ts";
+import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
 import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Measurement, Run, Scenario } from "../scenario.ts";
 
@@ -11,19 +11,21 @@ const CONCURRENCY = 10;
 export const processesScenario: Scenario = {
   name: "processes",
   title: `Drain jobs of ${HANDLER_MS} ms, ${CONCURRENCY} at a time in each process`,
-  referenceOf: () => GRAPHILE_DEFAULT,
+  referenceOf: () => GRAPHILE_TUNED,
   targets: drivers.map((driver) => ({
     measure: FOUR,
     contender: procrastinateKept(driver),
     than: { measure: ONE },
     atLeast: 3.5,
   })),
+  sizes: [],
   run: (bench) =>
     bench.interleave(async ({ contender, fresh }) => {
       const measurements: Measurement[] = [];
       for (const [measure, processes] of [[ONE, 1] as const, [FOUR, 4] as const]) {
-        const rate = await rateOf(await fresh(), processes, bench.options.slowJobs * processes);
-        measurements.push({ measure, contender: contender.name, unit: "jobs/s", rounds: [rate] });
+        const jobs = bench.options.slowJobs * processes;
+        const rate = await rateOf(await fresh(), processes, jobs);
+        measurements.push({ measure, contender: contender.name, unit: "jobs/s", rounds: [rate], jobs });
       }
       return measurements;
     }),

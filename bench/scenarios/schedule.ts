@@ -29,6 +29,7 @@ export const scheduleScenario: Scenario = {
       { measure: "p99", contender, atMost: 50 },
     ];
   }),
+  sizes: [],
   run: (bench) =>
     bench.interleave(async ({ contender, start }) => {
       const [caller, ...workers] = [await start(), await start(), await start()];
@@ -42,6 +43,7 @@ export const scheduleScenario: Scenario = {
           contender: contender.name,
           unit: "ms",
           rounds: [percentile(delays, p)],
+          jobs: JOBS,
         }),
       );
     }),

@@ -1,6 +1,7 @@
 import pg from "pg";
+import { MIXED_LOAD } from "../actions/mixed-load.ts";
 import { drivers } from "../contenders/business.ts";
-import { GRAPHILE_DEFAULT } from "../contenders/graphile.ts";
+import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
 import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Measurement, Scenario } from "../scenario.ts";
 
@@ -25,9 +26,8 @@ const PENDING = 10_000;
 
 export const soakScenario: Scenario = {
   name: "soak",
-  title:
-    "Jobs of all kinds without end; a long transaction that holds back vacuum from the third tenth of the time to the seventh",
-  referenceOf: () => GRAPHILE_DEFAULT,
+  title: `Jobs of all kinds without end (${MIXED_LOAD}); a long transaction holds back vacuum from the third tenth of the time to the seventh`,
+  referenceOf: () => GRAPHILE_TUNED,
   targets: drivers.flatMap((driver) =>
     [HELD, AFTER].map((measure) => ({
       measure,
@@ -36,10 +36,12 @@ export const soakScenario: Scenario = {
       atLeast: 0.8,
     })),
   ),
+  sizes: ["soakMs"],
+  isSeries: true,
   run: (bench) =>
     bench.interleave(async ({ contender, database, start }) => {
       const worker = await start();
-      await worker.call("startWorker", { onlyCount: true });
+      await worker.call("startWorker", { onlyCount: true, load: "mixed" });
       const windowMs = bench.options.soakMs / WINDOWS.length;
       const holder = new pg.Client({ connectionString: database.url });
       await holder.connect();

@@ -4,7 +4,7 @@ import type { WorkerEvents } from "../events.ts";
 
 const MIN_BACKOFF_MS = 50;
 /** A database that is back is found within this time. */
-const MAX_BACKOFF_MS = 1000;
+export const MAX_BACKOFF_MS = 1000;
 
 /** Knows whether the database answers, and how long to wait before it is asked again. A lost one never ends a worker. */
 export class DatabaseHealth {
@@ -12,6 +12,7 @@ export class DatabaseHealth {
   readonly #random: Random;
   readonly #events: WorkerEvents;
   #lostAt: number | undefined;
+  #answeringSince = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #givingUp = false;
 
@@ -25,11 +26,17 @@ export class DatabaseHealth {
     return this.#lostAt !== undefined;
   }
 
+  /** When the database was back after its last loss. */
+  get answeringSince(): number {
+    return this.#answeringSince;
+  }
+
   /** A statement went through. */
   ok(): void {
     this.#failures = 0;
     if (this.#lostAt === undefined) return;
-    this.#events.emit("database_back", { downMs: this.#clock.now() - this.#lostAt });
+    this.#answeringSince = this.#clock.now();
+    this.#events.emit("database_back", { downMs: this.#answeringSince - this.#lostAt });
     this.#lostAt = undefined;
   }
 

@@ -2,11 +2,16 @@ import { Loop, type Service } from "../service.ts";
 import { adoptOrphans } from "../sql/adopt-orphans.ts";
 import { listStalledWorkers } from "../sql/list-stalled-workers.ts";
 import { rescueJobs } from "../sql/rescue-jobs.ts";
+import { MAX_BACKOFF_MS } from "./database-health.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** How often to look for jobs whose worker is unknown, which costs a look at all that is ready. */
 const ADOPT_MS = 600_000;
+/** Some workers find the database again that much later than others. */
+const LONGEST_RETURN_MS = 2 * MAX_BACKOFF_MS;
+/** Of a heartbeat interval. */
+const JITTER = 0.1;
 
 /** Takes the jobs of dead workers back. Every worker does, and the row locks of the dead one's row keep them apart. */
 export class Rescuer implements Service {
@@ -33,28 +38,33 @@ export class Rescuer implements Service {
   }
 
   async #step(): Promise<number> {
-    const { sql, options, events, health, identity, random, clock } = this.#runtime;
+    const { sql, options, health, identity, random, clock } = this.#runtime;
     if (clock.now() >= this.#adoptsAt) {
       await adoptOrphans(sql);
       this.#adoptsAt = clock.now() + ADOPT_MS * (0.5 + random());
     }
-    const { stalledAfterMs, maxRescues } = options;
-    const workerIds = (await listStalledWorkers(sql, stalledAfterMs)).filter((id) => id !== identity.id);
-    if (workerIds.length > 0) {
-      const message = `The job was taken back from dead workers more than ${maxRescues} times: it seems to end its process`;
-      const detail = { name: "StalledError", message, worker: String(identity.id) };
-      const { rescued, ended, locks, ...rest } = await rescueJobs(sql, {
-        workerIds,
-        stalledAfterMs,
-        maxRescues,
-        detail,
-      });
-      if (rescued + ended > 0 || rest.workerIds.length > 0) events.emit("jobs_rescued", { ...rest, rescued, ended });
-      this.#completer.promote(locks);
-      if (rescued > 0) this.#onRescued();
-    }
+    const { stalledAfterMs, heartbeatIntervalMs } = options;
+    const { ids, nextMs = stalledAfterMs } = await listStalledWorkers(sql, stalledAfterMs, identity.id);
     health.ok();
-    // Half of it, and not all workers in the same moment: the dead are found within the limit and a half.
-    return (stalledAfterMs / 2) * (0.75 + 0.25 * random());
+    // While the database was away nobody could give a heartbeat: all would be taken for dead by the first that is back.
+    const graceMs = health.answeringSince + Math.max(stalledAfterMs, LONGEST_RETURN_MS) - clock.now();
+    if (graceMs > 0) return graceMs;
+    if (ids.length > 0) await this.#rescue(ids);
+    // Some may be left, because a row is locked that their last transaction still holds.
+    const lookMs = ids.length > 0 ? heartbeatIntervalMs : stalledAfterMs;
+    // When the next one would be stalled, and not all workers in the same moment.
+    return Math.min(nextMs, lookMs) + JITTER * heartbeatIntervalMs * random();
+  }
+
+  async #rescue(workerIds: readonly bigint[]): Promise<void> {
+    const { sql, options, events, identity } = this.#runtime;
+    const { stalledAfterMs, maxRescues } = options;
+    const message = `The job was taken back from dead workers more than ${maxRescues} times: it seems to end its process`;
+    const detail = { name: "StalledError", message, worker: String(identity.id) };
+    const request = { workerIds, stalledAfterMs, maxRescues, detail };
+    const { rescued, ended, locks, ...rest } = await rescueJobs(sql, request);
+    if (rescued + ended > 0 || rest.workerIds.length > 0) events.emit("jobs_rescued", { ...rest, rescued, ended });
+    this.#completer.promote(locks);
+    if (rescued > 0) this.#onRescued();
   }
 }

@@ -6,7 +6,7 @@ import { pgConnector } from "../support/pg-connector.ts";
 import { startPostgres, type TemporaryPostgres } from "../support/temporary-postgres.ts";
 import { openTestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { FAST, startWorker } from "../support/worker-run.ts";
+import { FAST, gate, startWorker } from "../support/worker-run.ts";
 
 let server: TemporaryPostgres;
 let pool: pg.Pool;
@@ -64,6 +64,40 @@ test.each(["stopFast", "stopImmediate"] as const)(
     await pool.query("delete from procrastinate_jobs");
   },
 );
+
+test("an outage that is longer than the limit makes nobody take living workers for dead", async () => {
+  const held = gate();
+  let runs = 0;
+  const task = defineTask({
+    name: "t",
+    run: async () => {
+      runs++;
+      await held.opened;
+    },
+  });
+  const wide = new pg.Pool({ connectionString: server.url, max: 30 });
+  const app = createApp({ connector: pgConnector(wide), tasks: [task], logger: silentLogger });
+  await app.batchDefer(task, Array(20).fill({}));
+  const started = Array.from({ length: 6 }, () => startWorker(app, { concurrency: 4 }));
+  const back = new Set<unknown>();
+  const rescues: unknown[] = [];
+  for (const { worker } of started) worker.on("database_back", () => back.add(worker));
+  for (const { worker } of started) worker.on("jobs_rescued", (event) => rescues.push(event));
+  await until(() => runs === 20);
+  await server.stopFast();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await server.startAgain();
+  await until(() => back.size === 6);
+  const fresh = "select 1 from procrastinate_workers where last_heartbeat > now() - interval '200 ms'";
+  await until(async () => (await pool.query(fresh)).rowCount === 6);
+  held.open();
+  const succeeded = "select 1 from procrastinate_jobs where status = 'succeeded'";
+  await until(async () => (await pool.query(succeeded)).rowCount === 20);
+  await Promise.all(started.map(({ worker }) => worker.stop()));
+  await wide.end();
+  expect([runs, rescues]).toEqual([20, []]);
+  await pool.query("delete from procrastinate_jobs");
+});
 
 test("a worker survives that its connections are ended one by one, also the listening one", async () => {
   const queue = await openTestQueue();

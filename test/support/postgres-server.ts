@@ -66,7 +66,7 @@ async function isReadySoon(server: ChildProcess, cluster: Cluster): Promise<bool
   while (server.exitCode === null && performance.now() < deadline) {
     // pg_ctl looks there, too. The first line tells this server's from one that a crash left behind.
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-    if (lines[0] === String(server.pid) && lines[7]?.trim() === "ready") return true;
+    if (lines[0] === String(server.pid) && /^(ready|standby)\b/.test(lines[7] ?? "")) return true;
     await sleep(10);
   }
   return false;

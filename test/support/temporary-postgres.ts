@@ -26,6 +26,8 @@ export interface Postgres {
 /** A server of this process's own, on a free port. It goes without a trace when this process ends, also by a kill. */
 export interface TemporaryPostgres extends Postgres {
   readonly binDir: string;
+  /** Where its data is. */
+  readonly directory: string;
   /** Stops as an operator's restart does: sessions end, data stays. */
   stopFast(): Promise<void>;
   /** Stops as in a crash: no goodbye to sessions, recovery at the next start. What was committed stays. */
@@ -45,10 +47,7 @@ export async function openPostgres(options: PostgresOptions = {}): Promise<Postg
 
 /** Starts an empty Postgres; see `findBinaries` for which. Works as root, too. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<TemporaryPostgres> {
-  const directory = mkdtempSync(join(tmpdir(), "procrastinate-postgres-"));
-  // Postgres refuses to run as root.
-  const identity: Identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-  if (identity.uid !== undefined) chownSync(directory, NOBODY, NOBODY);
+  const { directory, identity } = makeDirectory();
   const clean = startCleaner(directory);
   try {
     const cluster = { binDir: findBinaries(directory, identity), directory, identity };
@@ -59,6 +58,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
     return {
       url: `postgresql://postgres@127.0.0.1:${port}/postgres`,
       binDir: cluster.binDir,
+      directory,
       stop: clean,
       stopFast: () => server.end("SIGINT"),
       stopImmediate: () => server.end("SIGQUIT"),
@@ -72,8 +72,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Temp
   }
 }
 
+/** A directory for a data directory, and who owns it: Postgres refuses to run as root. */
+export function makeDirectory(): { readonly directory: string; readonly identity: Identity } {
+  const directory = mkdtempSync(join(tmpdir(), "procrastinate-postgres-"));
+  const identity: Identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  if (identity.uid !== undefined) chownSync(directory, NOBODY, NOBODY);
+  return { directory, identity };
+}
+
 /** Below the ports that systems give to outgoing connections: a client must not get it while the server restarts. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);
     const probe = createServer().listen(port, "127.0.0.1");
