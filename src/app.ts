@@ -128,11 +128,7 @@ const MAX_ARGS_BYTES = 268_435_455;
 export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   checkKnownOptions("createApp", options, APP_OPTION_NAMES);
   const { connector, logger = defaultLogger, workerDefaults = {} } = options;
-  if (typeof connector?.pool?.query !== "function" || typeof connector.using !== "function") {
-    throw new ConnectorError(
-      "createApp({ connector }) needs a connector. Make one with drizzleConnector(db) or prismaConnector(prisma).",
-    );
-  }
+  checkConnector(connector);
   checkLogger(logger);
   const tables = tableNames(options.tables);
   resolveWorkerOptions(workerDefaults);
@@ -175,4 +171,11 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   };
   optionsOfApps.set(app, options);
   return app;
+}
+
+function checkConnector<Tx>(connector: Connector<Tx>): void {
+  if (typeof connector?.pool?.query === "function" && typeof connector.using === "function") return;
+  throw new ConnectorError(
+    "createApp({ connector }) needs a connector. Make one with drizzleConnector(db) or prismaConnector(prisma).",
+  );
 }

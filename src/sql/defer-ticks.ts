@@ -15,7 +15,7 @@ const run = statement(
   (t) => `
 with given as materialized (
   select * from jsonb_to_recordset($1::text::jsonb) as (schedule bigint, tick bigint, queue text, task text, priority int, lock text,
-    "queueingLock" text, args jsonb)
+    mutex boolean, "queueingLock" text, args jsonb)
   limit ${PATIENCE}
 ), free as materialized (
   select s.id from ${t.schedules} s join given g on g.schedule = s.id
@@ -25,14 +25,14 @@ with given as materialized (
   update ${t.schedules} s set last_tick = g.tick
   from given g join free f on f.id = g.schedule
   where s.id = g.schedule and s.paused_at is null and coalesce(s.last_tick, floor(extract(epoch from s.created_at))::bigint) < g.tick
-  returning s.id as schedule, s.periodic_id, g.tick, g.task, g.queue, g.priority, g.lock, g."queueingLock", g.args
+  returning s.id as schedule, s.periodic_id, g.tick, g.task, g.queue, g.priority, g.lock, g.mutex, g."queueingLock", g.args
 ), fresh as materialized (
   select c.*, row_number() over (order by c.schedule) as place from claimed c
   where not exists (select 1 from ${t.periodicDefers} d
     where d.task_name = c.task and d.periodic_id = c.periodic_id and d.defer_timestamp = c.tick)
 ), inserted as (
-  insert into ${t.jobs} (queue_name, task_name, priority, lock, queueing_lock, queueing_key, args, ready)
-  select f.queue, f.task, coalesce(f.priority, 0), f.lock, f."queueingLock", f."queueingLock", f.args, true from fresh f order by f.place
+  insert into ${t.jobs} (queue_name, task_name, priority, lock, mutex, queueing_lock, queueing_key, args, ready)
+  select f.queue, f.task, coalesce(f.priority, 0), f.lock, coalesce(f.mutex, false), f."queueingLock", f."queueingLock", f.args, true from fresh f order by f.place
   on conflict (queueing_key) where queueing_key is not null do nothing
   returning id, queue_name
 ), placed as materialized (

@@ -1,6 +1,7 @@
 import {
   type AnyTask,
   type ContextValue,
+  defineTask,
   type Job,
   type JobContext,
   type JsonCompatible,
@@ -10,7 +11,6 @@ import {
   TaskNotRunnableError,
 } from "../index.ts";
 import { ContextValues } from "../task/context-key.ts";
-import { defineTask } from "../task/define-task.ts";
 import { validateArgs } from "../task/validate-args.ts";
 
 /** A job that a handler deferred while it was tried. */
