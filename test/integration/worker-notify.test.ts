@@ -25,9 +25,12 @@ beforeEach(() => {
 const SLEEPY: WorkerOptions = { pollingInterval: { seconds: 60 } };
 const isIdle = async (): Promise<boolean> =>
   (await queue.pool.query("select 1 from procrastinate_workers where idle")).rowCount !== 0;
-/** As if an idle worker for these queues were there: what is sent to it, `heard` hears. */
+/** As if an idle worker for these queues were there, for an hour, and were not taken for dead: what is sent to it, `heard` hears. */
 const pretendIdle = (queues: string | null = null) =>
-  queue.pool.query("insert into procrastinate_workers (idle, queues) values (true, $1::text[])", [queues]);
+  queue.pool.query(
+    "insert into procrastinate_workers (idle, queues, last_heartbeat) values (true, $1::text[], now() + interval '1 hour')",
+    [queues],
+  );
 
 /** What is notified while `work` runs. */
 async function heard(work: () => Promise<unknown>): Promise<string[]> {
