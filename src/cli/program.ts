@@ -4,10 +4,12 @@ import { LOG_FORMATS, type LogFormat } from "./cli-logger.ts";
 import { addDeferCommand } from "./defer-command.ts";
 import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { addHealthcheckCommand } from "./healthcheck-command.ts";
+import { addJobsCommand } from "./jobs/jobs-command.ts";
 import { loadApp } from "./load-app.ts";
 import { readPackageVersion } from "./package-files.ts";
 import { addSchemaCommand } from "./schema/schema-command.ts";
 import { addWorkerCommand } from "./worker-command.ts";
+import { addWorkersCommand } from "./workers-command.ts";
 
 interface GlobalOptions {
   readonly app?: string;
@@ -48,6 +50,8 @@ export function createProgram(): Command {
   addWorkerCommand(program, context);
   addDeferCommand(program, context);
   addHealthcheckCommand(program, context);
+  addJobsCommand(program, context);
+  addWorkersCommand(program, context);
   addSchemaCommand(program, context);
   return program;
 }
