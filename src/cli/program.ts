@@ -5,12 +5,14 @@ import { addCompletion } from "./completion.ts";
 import { addDeferCommand } from "./defer-command.ts";
 import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { addHealthcheckCommand } from "./healthcheck-command.ts";
+import { addJobsCommand } from "./jobs/jobs-command.ts";
 import { loadApp } from "./load-app.ts";
 import { readPackageVersion } from "./package-files.ts";
 import { addQueuesCommand } from "./queues-command.ts";
 import { addSchemaCommand } from "./schema/schema-command.ts";
 import { addShellCommand } from "./shell-command.ts";
 import { addWorkerCommand } from "./worker-command.ts";
+import { addWorkersCommand } from "./workers-command.ts";
 
 interface GlobalOptions {
   readonly app?: string;
@@ -53,6 +55,8 @@ export function createProgram(): Command {
   addQueuesCommand(program, context);
   addShellCommand(program, context);
   addHealthcheckCommand(program, context);
+  addJobsCommand(program, context);
+  addWorkersCommand(program, context);
   addSchemaCommand(program, context);
   addCompletion(program);
   return program;

@@ -1,6 +1,7 @@
 import type { JobStatus } from "../job.ts";
 import { checkInteger, checkKnownOptions } from "../option-checks.ts";
-import { type CancelOutcome, type ChangedBatch, cancelJobs } from "../sql/cancel-jobs.ts";
+import { type CancelOutcome, cancelJobs } from "../sql/cancel-jobs.ts";
+import type { ChangedBatch } from "../sql/changed-batch.ts";
 import { FIRST_ID, type JobBatch, type JobConditions } from "../sql/job-filter.ts";
 import { removeJobs } from "../sql/remove-jobs.ts";
 import {

@@ -1,12 +1,16 @@
-import type { JobStatus } from "../job.ts";
+import { type ChangedBatch, type ChangedRow, parseChanged } from "./changed-batch.ts";
+import { deleteEventsOf } from "./delete-events.ts";
 import { batchValues, chosenJobs, type JobBatch, LAST_ID } from "./job-filter.ts";
 import { notify } from "./job-row.ts";
-import { leaveToWorkers, parseLocks } from "./promote-locks.ts";
+import { leaveToWorkers } from "./promote-locks.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /**
  * $1 to $3 which jobs, $4 whether running ones are asked to stop, $5 whether waiting ones are deleted, $6 whether a
  * transaction of the caller goes on. Locks of cancelled jobs are to be promoted after the commit.
+ *
+ * Postgres checks a row's constraints before it sees that the row has changed since the statement began, so what is set
+ * must be right for any state that it may have had then; after that it is set again on the row as it is.
  *
  * The workers look at all that they run when they are told of one abort, so one notification does for all.
  */
@@ -14,7 +18,8 @@ const run = statement(
   "cancel_jobs",
   (t) => `
 with ${chosenJobs(t, "j.id, j.status, j.lock, j.abort_requested", "update")}, cancelled as (
-  update ${t.jobs} j set status = 'cancelled', ready = false, wake_at = null, queueing_key = null, finished_at = statement_timestamp()
+  update ${t.jobs} j set status = 'cancelled', ready = false, wake_at = null, queueing_key = null, running_lock = null,
+         finished_at = statement_timestamp()
   from found f where j.id = f.id and f.status = 'todo' and not $5::boolean
   returning j.id
 ), gone as (
@@ -23,7 +28,7 @@ with ${chosenJobs(t, "j.id, j.status, j.lock, j.abort_requested", "update")}, ca
 ), gone_events as (
   delete from ${t.events} where job_id = any(array(select id from gone))
 ), aborting as (
-  update ${t.jobs} j set abort_requested = true
+  update ${t.jobs} j set abort_requested = j.status = 'doing'
   from found f where j.id = f.id and f.status = 'doing' and $4::boolean and not f.abort_requested
   returning j.id
 ), events as (
@@ -45,30 +50,6 @@ select ${LAST_ID} as last, (select json_agg(distinct lock)::text from left_locks
 /** What became of a job: it ended, it is gone, or its worker was told to stop it. */
 export type CancelOutcome = "cancelled" | "deleted" | "abort_requested";
 
-/** The jobs of a batch with the state that was found and what was done; null where that state does not allow it. */
-export interface ChangedBatch<Outcome> {
-  readonly jobs: readonly (readonly [id: bigint, found: JobStatus, outcome: Outcome | null])[];
-  /** After which id the next batch begins; undefined after the last one. */
-  readonly last: bigint | undefined;
-  /** To be promoted. */
-  readonly locks: readonly string[];
-}
-
-export interface ChangedRow {
-  readonly last: string | null;
-  readonly locks: string | null;
-  readonly jobs: string | null;
-}
-
-export function parseChanged<Outcome>({ last, locks, jobs }: ChangedRow): ChangedBatch<Outcome> {
-  const rows = JSON.parse(jobs ?? "[]") as [id: string, found: JobStatus, outcome: Outcome | null][];
-  return {
-    jobs: rows.map(([id, found, outcome]) => [BigInt(id), found, outcome]),
-    last: last === null ? undefined : BigInt(last),
-    locks: parseLocks(locks),
-  };
-}
-
 export interface CancelRequest {
   readonly abort: boolean;
   readonly deleteJobs: boolean;
@@ -81,5 +62,6 @@ export async function cancelJobs(
   batch: JobBatch,
   { abort, deleteJobs, inTransaction }: CancelRequest,
 ): Promise<ChangedBatch<CancelOutcome>> {
-  return parseChanged(await run<ChangedRow>(sql, [...batchValues(batch), abort, deleteJobs, inTransaction]));
+  const values = [...batchValues(batch), abort, deleteJobs, inTransaction];
+  return deleteEventsOf(sql, parseChanged<CancelOutcome>(await run<ChangedRow>(sql, values)));
 }

@@ -63,7 +63,3 @@ export function leaveToWorkers(t: TableNames, left: string, when: string): strin
       from (select distinct lock from ${left} where lock is not null) l) x
     where ${when}) p`;
 }
-
-export function parseLocks(text: string | null): string[] {
-  return text === null ? [] : (JSON.parse(text) as string[]);
-}

@@ -1,4 +1,5 @@
-import { type ChangedBatch, type ChangedRow, parseChanged } from "./cancel-jobs.ts";
+import { type ChangedBatch, type ChangedRow, parseChanged } from "./changed-batch.ts";
+import { deleteEventsOf } from "./delete-events.ts";
 import { batchValues, chosenJobs, type JobBatch, LAST_ID } from "./job-filter.ts";
 import { leaveToWorkers } from "./promote-locks.ts";
 import { type QueueSql, statement } from "./statement.ts";
@@ -27,5 +28,8 @@ export async function removeJobs(
   batch: JobBatch,
   { inTransaction }: { readonly inTransaction: boolean },
 ): Promise<ChangedBatch<"deleted">> {
-  return parseChanged(await run<ChangedRow>(sql, [...batchValues(batch), inTransaction]));
+  return deleteEventsOf(
+    sql,
+    parseChanged<"deleted">(await run<ChangedRow>(sql, [...batchValues(batch), inTransaction])),
+  );
 }

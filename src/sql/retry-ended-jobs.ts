@@ -1,4 +1,4 @@
-import { type ChangedBatch, type ChangedRow, parseChanged } from "./cancel-jobs.ts";
+import { type ChangedBatch, type ChangedRow, parseChanged } from "./changed-batch.ts";
 import { batchValues, chosenJobs, type JobBatch, LAST_ID } from "./job-filter.ts";
 import { notifyIdle } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";

@@ -1,0 +1,20 @@
+import type { ChangedBatch } from "./changed-batch.ts";
+import { numberArray, type QueueSql, statement } from "./statement.ts";
+
+/** $1 ids of jobs. */
+const run = statement(
+  "delete_events",
+  (t) => `
+with gone as (delete from ${t.events} where job_id = any($1::text::bigint[]) returning 1)
+select count(*)::int as gone from gone`,
+);
+
+/**
+ * Deletes the events of jobs that a statement deleted, once more: it did not see those that were written while it waited
+ * for the rows of these jobs.
+ */
+export async function deleteEventsOf<Batch extends ChangedBatch<string>>(sql: QueueSql, batch: Batch): Promise<Batch> {
+  const ids = batch.jobs.filter(([, , outcome]) => outcome === "deleted").map(([id]) => id);
+  if (ids.length > 0) await run(sql, [numberArray(ids)]);
+  return batch;
+}
