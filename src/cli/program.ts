@@ -6,6 +6,7 @@ import { EXIT_CODE_HELP } from "./exit-codes.ts";
 import { addHealthcheckCommand } from "./healthcheck-command.ts";
 import { loadApp } from "./load-app.ts";
 import { readPackageVersion } from "./package-files.ts";
+import { addPeriodicCommand } from "./periodic-command.ts";
 import { addSchemaCommand } from "./schema/schema-command.ts";
 import { addWorkerCommand } from "./worker-command.ts";
 
@@ -48,6 +49,7 @@ export function createProgram(): Command {
   addWorkerCommand(program, context);
   addDeferCommand(program, context);
   addHealthcheckCommand(program, context);
+  addPeriodicCommand(program, context);
   addSchemaCommand(program, context);
   return program;
 }
