@@ -6,6 +6,8 @@ const USAGE_CODES: readonly unknown[] = [
   "app_load",
   "invalid_args",
   "invalid_option",
+  "periodic_task_already_registered",
+  "schedule_not_found",
   "schema_file",
   "task_already_registered",
   "task_not_found",

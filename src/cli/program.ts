@@ -8,6 +8,7 @@ import { addHealthcheckCommand } from "./healthcheck-command.ts";
 import { addJobsCommand } from "./jobs/jobs-command.ts";
 import { loadApp } from "./load-app.ts";
 import { readPackageVersion } from "./package-files.ts";
+import { addPeriodicCommand } from "./periodic-command.ts";
 import { addQueuesCommand } from "./queues-command.ts";
 import { addSchemaCommand } from "./schema/schema-command.ts";
 import { addShellCommand } from "./shell-command.ts";
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addHealthcheckCommand(program, context);
   addJobsCommand(program, context);
   addWorkersCommand(program, context);
+  addPeriodicCommand(program, context);
   addSchemaCommand(program, context);
   addCompletion(program);
   return program;

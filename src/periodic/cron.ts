@@ -42,8 +42,16 @@ function readCron(cron: string, timezone: string): CronTimes {
   if (pattern.nextRun(SEARCH_FROM) === null) {
     throw new InvalidOptionError("cron", cron, "never comes: no date fits it. Look at its day and its month.");
   }
+  // Between two times the answer is the same. Schedules share expressions, and a search takes 0.1 ms.
+  let from = Number.POSITIVE_INFINITY;
+  let next: number | undefined;
   return {
-    after: (ms) => pattern.nextRun(new Date(ms))?.getTime(),
+    after(ms) {
+      if (next !== undefined && ms >= from && ms < next) return next;
+      next = pattern.nextRun(new Date(ms))?.getTime();
+      from = ms;
+      return next;
+    },
     // The time itself would not be before itself.
     upTo: (ms) => pattern.previousRuns(1, new Date(ms + 1))[0]?.getTime(),
   };

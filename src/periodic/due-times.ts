@@ -34,9 +34,18 @@ export const ON_TIME_MS = 5000;
 /** Decides which ticks of a schedule are to be deferred at a moment. */
 export function dueTimes(request: DueTimesRequest): DueTimes {
   const { times, lastTickMs, nowMs } = request;
+  // Most schedules have nothing due, and asking an expression costs more than all the rest.
+  const following = times.after(lastTickMs);
+  if (following === undefined || following > nowMs) {
+    return { due: undefined, hasMore: false, ignored: undefined, next: following };
+  }
+  const second = times.after(following);
+  if (second === undefined || second > nowMs) {
+    const isDue = following >= oldestOf(request, request.missed !== "skip");
+    return { due: isDue ? following : undefined, hasMore: false, ignored: isDue ? undefined : following, next: second };
+  }
   const next = times.after(nowMs);
-  const latest = times.upTo(nowMs);
-  if (latest === undefined || latest <= lastTickMs) return { due: undefined, hasMore: false, ignored: undefined, next };
+  const latest = times.upTo(nowMs) ?? second;
   const due = firstDue(request, latest);
   const ignored = due === undefined ? latest : times.upTo(due - 1);
   return {
@@ -47,12 +56,14 @@ export function dueTimes(request: DueTimesRequest): DueTimes {
   };
 }
 
-function firstDue(
-  { times, lastTickMs, nowMs, missed, maxDelayMs }: DueTimesRequest,
-  latest: number,
-): number | undefined {
-  const oldest = nowMs - (missed === "all" ? maxDelayMs : Math.min(maxDelayMs, ON_TIME_MS));
-  const first = times.after(Math.max(lastTickMs, oldest - 1));
+/** The oldest tick that is in time, or that was not even missed. */
+function oldestOf({ nowMs, maxDelayMs }: DueTimesRequest, withMissed: boolean): number {
+  return nowMs - (withMissed ? maxDelayMs : Math.min(maxDelayMs, ON_TIME_MS));
+}
+
+function firstDue(request: DueTimesRequest, latest: number): number | undefined {
+  const { times, lastTickMs, missed } = request;
+  const first = times.after(Math.max(lastTickMs, oldestOf(request, missed === "all") - 1));
   if (first !== undefined && first <= latest) return first;
-  return missed === "once" && latest >= nowMs - maxDelayMs ? latest : undefined;
+  return missed === "once" && latest >= oldestOf(request, true) ? latest : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Clock, Random } from "../clock.ts";
+import { type Clock, type Random, sleep } from "../clock.ts";
 import { DatabaseError } from "../database-error.ts";
 import type { WorkerEvents } from "../events.ts";
 import { Loop, type Service } from "../service.ts";
@@ -31,6 +31,7 @@ const POLL_MS = 15_000;
 const EMPTY_POLL_MS = 60_000;
 /** What somebody else has locked is looked at again, in case he does not do it. */
 const LOOK_AGAIN_MS = 1000;
+const MAX_BLOCK_MS = 10;
 
 /** Defers the jobs of all schedules that this app knows, as every worker does. One statement keeps them apart. */
 export class PeriodicDeferrer implements Service {
@@ -129,7 +130,14 @@ export class PeriodicDeferrer implements Service {
 
   async #plan(schedules: readonly StoredSchedule[], nowMs: number): Promise<Plan> {
     const plan: Plan = { due: [], ignored: [], hasMore: false, nextMs: Number.POSITIVE_INFINITY };
+    const { clock } = this.#runtime;
+    let pausedAt = clock.now();
     for (const schedule of schedules) {
+      // Thousands of expressions take seconds on a busy machine: the jobs and the heartbeat shall not wait for them.
+      if (clock.now() - pausedAt > MAX_BLOCK_MS) {
+        await sleep(clock, 0);
+        pausedAt = clock.now();
+      }
       const job = schedule.isPaused ? undefined : findScheduleJob(schedule, this.#code);
       if (!job) continue;
       let atMs = nowMs;

@@ -10,11 +10,13 @@ import { until } from "../support/until.ts";
 const APP = `
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { createApp } from "procrastinate";
+import { createApp, periodic } from "procrastinate";
 import { drizzleConnector } from "procrastinate/drizzle";
 import { tasks } from "@/tasks";
 const pool: pg.Pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"] });
 export const app = createApp({ connector: drizzleConnector(drizzle(pool)), tasks });
+const hello = periodic(tasks[0], { cron: "0 3 * * *", periodicId: "hello", args: { name: "Ada" } });
+export const scheduled = createApp({ connector: drizzleConnector(drizzle(pool)), tasks, periodic: [hello] });
 export const other = Promise.resolve(createApp({ connector: drizzleConnector(drizzle(pool)), tasks: [] }));
 `;
 const TASKS = `
@@ -156,6 +158,30 @@ describe("defer and worker", () => {
     expect(await worker.ended).toEqual({ code: 1, signal: null });
     expect(worker.output()).toMatch(/ignored context.signal/);
     expect(await statuses()).toEqual([{ task_name: "stubborn", status: "todo" }]);
+  });
+});
+
+describe("periodic", () => {
+  test("pauses, runs and lists schedules", async () => {
+    const app = { PROCRASTINATE_APP: "src/app.ts:scheduled" };
+    const reference = ["greet", "--periodic-id", "hello"];
+    expect(await cli(["periodic", "pause", ...reference], app)).toEqual({ code: 0, output: "" });
+    expect(await cli(["periodic", "run", ...reference], app)).toEqual({ code: 0, output: "1\n" });
+    const { output } = await cli(["periodic", "list", "--json"], app);
+    const [schedule] = output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(schedule).toMatchObject({ taskName: "greet", periodicId: "hello", args: { name: "Ada" }, nextTick: null });
+    expect((await cli(["periodic", "resume", ...reference], app)).code).toBe(0);
+    const table = await cli(["periodic", "list"], app);
+    expect(table.output).toMatch(
+      /^task +id +cron .*\ngreet +hello +0 3 \* \* \* +UTC +\S+T03:00:00.000Z +- +- +- +code\n$/,
+    );
+    expect(await cli(["periodic", "pause", "greet"], app)).toMatchObject({
+      code: 2,
+      output: expect.stringMatching(/no schedule of "greet"/),
+    });
   });
 });
 

@@ -1,0 +1,71 @@
+import type { Command } from "commander";
+import type { PeriodicSchedule } from "../index.ts";
+import type { CommandContext } from "./command-context.ts";
+import type { AnyApp } from "./load-app.ts";
+import { addFlag, addOption, flagOf } from "./options.ts";
+import { type Cell, printRows } from "./print-rows.ts";
+
+interface Reference {
+  readonly periodicId?: string;
+}
+
+/** `procrastinate periodic`: looks at the schedules, and stops, starts and runs them. */
+export function addPeriodicCommand(program: Command, context: CommandContext): void {
+  const periodic = program.command("periodic").description("schedules of periodic tasks");
+  const list = periodic.command("list").description("print all schedules");
+  addFlag(list, "--json", "print JSON, one object a line");
+  list.action(async () => {
+    const json = flagOf(list, "json", context.environment) ?? false;
+    const schedules = await (await context.loadApp()).periodic.list();
+    printRows(context, json ? schedules.map((schedule) => ({ ...schedule })) : schedules.map(toRow), { json });
+  });
+  addScheduleCommand(periodic, context, {
+    name: "run",
+    description: "defer a job of a schedule now, and print its id",
+    run: async (app, task, reference) => context.print(String(await app.periodic.runNow(task, reference))),
+  });
+  addScheduleCommand(periodic, context, {
+    name: "pause",
+    description: "defer no more jobs of a schedule until it is resumed",
+    run: (app, task, reference) => app.periodic.pause(task, reference),
+  });
+  addScheduleCommand(periodic, context, {
+    name: "resume",
+    description: "end the pause of a schedule",
+    run: (app, task, reference) => app.periodic.resume(task, reference),
+  });
+}
+
+interface ScheduleCommand {
+  readonly name: string;
+  readonly description: string;
+  readonly run: (app: AnyApp, task: string, reference: Reference) => Promise<void>;
+}
+
+function addScheduleCommand(
+  periodic: Command,
+  context: CommandContext,
+  { name, description, run }: ScheduleCommand,
+): void {
+  const command = periodic.command(name).description(description);
+  command.argument("<task>", "name of the task");
+  addOption(command, "--periodic-id <text>", "which schedule of the task, if it has several");
+  command.action(async (task: string) => {
+    await run(await context.loadApp(), task, command.opts<Reference>());
+  });
+}
+
+function toRow(schedule: PeriodicSchedule): Readonly<Record<string, Cell>> {
+  const { taskName, periodicId, cron, timezone, nextTick, lastTick, lastJobId, pausedAt, inCode } = schedule;
+  return {
+    task: taskName,
+    id: periodicId === "" ? null : periodicId,
+    cron,
+    timezone,
+    next: nextTick,
+    last: lastTick,
+    job: lastJobId,
+    paused: pausedAt,
+    from: inCode ? "code" : "database",
+  };
+}
