@@ -11,7 +11,7 @@ export interface WorkerEventMap {
   /** What the handler returned is no JSON, or too large. The job has succeeded nevertheless. */
   result_not_stored: { readonly job: Job; readonly problem: string };
   job_error: { readonly job: Job; readonly error: unknown };
-  job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number };
+  job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number; readonly retryAt?: Date };
   job_aborted: { readonly job: Job; readonly error: unknown };
   /** A shutdown ended the run: the job waits again, no attempt is counted. */
   job_interrupted: { readonly job: Job };
