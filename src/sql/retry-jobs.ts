@@ -23,7 +23,7 @@ const run = statement(
   "retry_jobs",
   (t) => `
 with failed as materialized (
-  select r.*, greatest(coalesce(r."atMs" - extract(epoch from now())::float8 * 1000, r."delayMs"), 0) as delay_ms
+  select r.*, coalesce(to_timestamp(r."atMs" / 1000), now() + r."delayMs" * interval '1 millisecond') as at
   from jsonb_to_recordset($1::text::jsonb)
     as r(id bigint, lease int, "delayMs" float8, "atMs" float8, priority int, queue text, "setLock" boolean, lock text, detail jsonb)
   limit ${PATIENCE}
@@ -31,12 +31,11 @@ with failed as materialized (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null,
          attempts = j.attempts + 1, priority = coalesce(f.priority, j.priority), queue_name = coalesce(f.queue, j.queue_name),
          lock = case when f."setLock" then f.lock else j.lock end,
-         scheduled_at = now() + f.delay_ms * interval '1 millisecond',
-         ready = f.delay_ms <= 0, wake_at = case when f.delay_ms > 0 then now() + f.delay_ms * interval '1 millisecond' end,
+         scheduled_at = f.at, ready = f.at <= now(), wake_at = case when f.at > now() then f.at end,
          queueing_key = ${queueingKeyAgain(t, "select id from failed", "$3")}
   from failed f
   where j.id = f.id and ${isHeldBy("f", "$2")} and not j.abort_requested
-  returning j.id, j.queue_name, f.delay_ms, f.detail
+  returning j.id, j.queue_name, greatest(extract(epoch from f.at - now())::float8 * 1000, 0) as delay_ms, f.detail
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
