@@ -3,8 +3,8 @@ import type { Connector } from "./connector.ts";
 import { createDeferrer } from "./defer/app-deferrer.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import type { DeferMiddleware } from "./defer/defer-middleware.ts";
-import { ConnectorError, InvalidOptionError } from "./errors.ts";
-import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
+import { ConnectorError } from "./errors.ts";
+import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
@@ -13,7 +13,7 @@ import type { BoundDeferrer, DeferOptions, Deferrer } from "./task/deferrer.ts";
 import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
-import type { WorkerOptions } from "./worker/worker-options.ts";
+import { resolveWorkerOptions, type WorkerOptions } from "./worker/worker-options.ts";
 
 export interface AppOptions<Tx> {
   /** Reaches the app's database: `drizzleConnector(db)`, `prismaConnector(prisma)`. */
@@ -94,11 +94,9 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
       "createApp({ connector }) needs a connector. Make one with drizzleConnector(db) or prismaConnector(prisma).",
     );
   }
-  for (const level of LOG_LEVELS) {
-    if (typeof logger[level] !== "function")
-      throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
-  }
+  checkLogger(logger);
   const tables = tableNames(options.tables);
+  resolveWorkerOptions(workerDefaults);
   const tasks = new TaskRegistry(options.tasks);
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const middleware = options.deferMiddleware;

@@ -2,10 +2,11 @@ import { InvalidOptionError } from "../errors.ts";
 import { checkFunctions } from "../option-checks.ts";
 import type { BatchDeferOptions, BoundDeferrer, ByName, DeferOptions, Deferrer, Schedule } from "../task/deferrer.ts";
 import { defineTask } from "../task/define-task.ts";
-import type { AnyTask, Task } from "../task/task.ts";
+import { type AnyTask, checkTask, type Task } from "../task/task.ts";
 import type { TaskRegistry } from "../task/task-registry.ts";
 import { JobDeferrer, type JobDeferrerOptions } from "./defer-jobs.ts";
 import { type DeferMiddleware, layerDefer } from "./defer-middleware.ts";
+import { checkDeferOptions } from "./new-job.ts";
 
 export interface AppDeferrerOptions<Tx> extends JobDeferrerOptions<Tx> {
   readonly tasks: TaskRegistry;
@@ -39,10 +40,14 @@ export function createDeferrer<Tx>({ tasks, middleware, ...options }: AppDeferre
       const { allowUnknown, ...rest } = given;
       return jobs.batchDefer(named(name, allowUnknown), argsList, rest as BatchDeferOptions<Tx>);
     },
-    configure: (task, bound) => ({
-      defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
-      batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
-    }),
+    configure: (task, bound) => {
+      checkTask("task", task);
+      checkDeferOptions(bound as DeferOptions);
+      return {
+        defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
+        batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
+      };
+    },
   };
 }
 
