@@ -12,7 +12,7 @@ export interface WorkerEventMap {
   /** What the handler returned is no JSON, or too large. The job has succeeded nevertheless. */
   result_not_stored: { readonly job: Job; readonly problem: string };
   job_error: { readonly job: Job; readonly error: unknown };
-  job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number };
+  job_error_retry: { readonly job: Job; readonly error: unknown; readonly delayMs: number; readonly retryAt?: Date };
   job_aborted: { readonly job: Job; readonly error: unknown };
   /** The job's signal was aborted. */
   abort_job: { readonly job: Job; readonly reason: AbortReason };

@@ -127,7 +127,7 @@ export function toStorableJson(
 ): { readonly json: string } | { readonly problem: string } {
   try {
     const text: string | undefined = JSON.stringify(value);
-    if (text === undefined) return { problem: `is a ${typeof value}, which JSON has no word for` };
+    if (text === undefined) return { problem: `is of type ${typeof value}, which JSON has no word for` };
     const json = UNSTORABLE.test(text) ? JSON.stringify(mendTexts(JSON.parse(text) as JsonValue)) : text;
     const bytes = Buffer.byteLength(json);
     return bytes > maxBytes ? { problem: `has ${bytes} bytes of JSON: ${maxBytes} at most` } : { json };

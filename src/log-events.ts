@@ -15,8 +15,8 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   job_error: ["error", ({ job, error }) => `Job ${label(job)} failed: ${messageOf(error)}`],
   job_error_retry: [
     "warn",
-    ({ job, error, delayMs }) =>
-      `Job ${label(job)} failed and runs again in ${delayMs.toFixed(0)} ms: ${messageOf(error)}`,
+    ({ job, error, delayMs, retryAt }) =>
+      `Job ${label(job)} failed and runs again ${retryAt ? `at ${retryAt.toISOString()}` : `in ${delayMs.toFixed(0)} ms`}: ${messageOf(error)}`,
   ],
   job_aborted: ["info", ({ job }) => `Job ${label(job)} was aborted`],
   abort_job: ["info", ({ job, reason }) => `Asking job ${label(job)} to stop: ${reason}`],

@@ -123,8 +123,7 @@ export function isHeldBy(by: string, worker: string): string {
  * The condition that the row is in the line for its lock, whose first one is the head: it waits, and is not one with
  * `mutex` whose time has not come. Wrapped as a whole, which has the selectivity of its first part alone: see `candidates`.
  *
- * A look for a head passes over those that are not in line, of which no index knows: 10,000 scheduled jobs with `mutex` of
- * one lock and of higher priority cost some milliseconds.
+ * A look for a head passes over those before it that are not in line, of which no index knows: a microsecond for each.
  */
 export function isInLine(row: string): string {
   return `coalesce(${row}.status = 'todo' and (not ${row}.mutex or ${row}.scheduled_at is null or ${row}.scheduled_at <= now()), false)`;

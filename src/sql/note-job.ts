@@ -3,7 +3,7 @@ import { type QueueSql, statement } from "./statement.ts";
 
 /**
  * $1 id, $2 lease, $3 worker, $4 the progress as JSON or null, $5 log lines as JSON, oldest first. Writes what a handler
- * says of itself, while the job is its worker's.
+ * says of itself, while the job is its worker's, or completed by it under this lease.
  *
  * A job that only logged gets the JSON null as its progress: so that whoever deletes it at its end sees that it has
  * events, without looking for those of each job.
@@ -16,7 +16,7 @@ with held as materialized (
   limit ${PATIENCE}
 ), noted as (
   update ${t.jobs} j set progress = coalesce($4::text::jsonb, 'null')
-  from held h where j.id = h.id and j.lease = $2::int and j.worker_id = $3::text::bigint and j.status = 'doing'
+  from held h where j.id = h.id and j.lease = $2::int and j.worker_id = $3::text::bigint and j.status in ('doing', 'succeeded')
     and ($4::text is not null or j.progress is null)
 ), logged as (
   insert into ${t.events} (job_id, type, detail)

@@ -6,6 +6,8 @@ import { type QueueSql, statement } from "./statement.ts";
 /** A job whose run failed and which shall run again. */
 export interface RetriedJob extends Lease {
   readonly delayMs: number;
+  /** Milliseconds since 1970, in place of the delay. */
+  readonly atMs?: number | undefined;
   readonly priority?: number | undefined;
   readonly queue?: string | undefined;
   /** A new lock, null for none, undefined for the one it has. */
@@ -21,19 +23,19 @@ const run = statement(
   "retry_jobs",
   (t) => `
 with failed as materialized (
-  select * from jsonb_to_recordset($1::text::jsonb)
-    as (id bigint, lease int, "delayMs" float8, priority int, queue text, "setLock" boolean, lock text, detail jsonb)
+  select r.*, coalesce(to_timestamp(r."atMs" / 1000), now() + r."delayMs" * interval '1 millisecond') as at
+  from jsonb_to_recordset($1::text::jsonb)
+    as r(id bigint, lease int, "delayMs" float8, "atMs" float8, priority int, queue text, "setLock" boolean, lock text, detail jsonb)
   limit ${PATIENCE}
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null,
          attempts = j.attempts + 1, priority = coalesce(f.priority, j.priority), queue_name = coalesce(f.queue, j.queue_name),
          lock = case when f."setLock" then f.lock else j.lock end,
-         scheduled_at = now() + f."delayMs" * interval '1 millisecond',
-         ready = f."delayMs" <= 0, wake_at = case when f."delayMs" > 0 then now() + f."delayMs" * interval '1 millisecond' end,
+         scheduled_at = f.at, ready = f.at <= now(), wake_at = case when f.at > now() then f.at end,
          queueing_key = ${queueingKeyAgain(t, "select id from failed", "$3")}
   from failed f
   where j.id = f.id and ${isHeldBy("f", "$2")} and not j.abort_requested
-  returning j.id, j.queue_name, f."delayMs" as delay_ms, f.detail
+  returning j.id, j.queue_name, greatest(extract(epoch from f.at - now())::float8 * 1000, 0) as delay_ms, f.detail
 ), aborted as (
   update ${t.jobs} j set status = 'aborted', ready = false, wake_at = null, running_lock = null,
          attempts = j.attempts + 1, finished_at = now()
@@ -76,8 +78,8 @@ export interface PutBackRequest<Item> {
 }
 
 function retriedJson(jobs: readonly RetriedJob[]): string {
-  const rows = jobs.map(({ id, lease, delayMs, priority, queue, lock, detail }) => ({
-    ...{ id: String(id), lease, delayMs, priority, queue, detail },
+  const rows = jobs.map(({ id, lease, delayMs, atMs, priority, queue, lock, detail }) => ({
+    ...{ id: String(id), lease, delayMs, atMs, priority, queue, detail },
     ...(lock === undefined ? {} : { setLock: true, lock }),
   }));
   return JSON.stringify(rows);

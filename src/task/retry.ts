@@ -6,8 +6,10 @@ import { checkKnownOptions } from "../option-checks.ts";
 
 /** What to do with a job whose run failed. Absent fields leave the job as it is. */
 export interface RetryDecision {
-  /** How long to wait before the next run. Default: not at all. */
+  /** How long to wait before the next run, by the clock of the database. Default: not at all. */
   readonly retryIn?: Duration;
+  /** When the next run may begin, in place of `retryIn`; a time in the past means now. */
+  readonly retryAt?: Date;
   readonly priority?: number;
   readonly queue?: string;
   /** A new lock, or null for none. */

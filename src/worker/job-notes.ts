@@ -1,8 +1,9 @@
+import { DatabaseError } from "../database-error.ts";
 import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { findJsonProblem, toStorableJson, toStorableText } from "../json.ts";
 import { LOG_LEVELS, type LogFields, type LogLevel } from "../logger.ts";
-import { noteJob } from "../sql/note-job.ts";
+import { type JobNote, noteJob } from "../sql/note-job.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 const MAX_PROGRESS_BYTES = 64 * 1024;
@@ -56,14 +57,16 @@ export class JobNotes {
     this.#write();
   }
 
-  /** Resolves when all is written. */
+  /** The run is over: resolves when all is written. */
   async flush(): Promise<void> {
+    // Until the next line: it may have been held up by the transaction that is over now.
+    if (this.#writing !== undefined) await this.#writing;
     this.#isHeld = false;
     this.#write();
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  /** Writes nothing until the next `flush`. */
+  /** Writes nothing until the run is over: the row is, or will be, locked by a transaction of the handler. */
   hold(): void {
     this.#isHeld = true;
   }
@@ -99,10 +102,16 @@ export class JobNotes {
         const isOurs = await health.insist(() => noteJob(sql, identity.id, this.#job, note));
         if (!isOurs) this.#onLost();
       } catch (error) {
+        if (this.#isHeld && error instanceof DatabaseError && error.isLocked) return this.#takeBack(note);
         const fields = { action: "note_lost", job: String(this.#job.id), error };
         logger.warn(fields, `Progress and log lines of job ${this.#job.id} could not be written`);
       }
     }
+  }
+
+  #takeBack({ progress, lines }: JobNote): void {
+    this.#progress ??= progress;
+    this.#lines.unshift(...lines);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { WorkerEvents } from "../events.ts";
 import type { Job } from "../job.ts";
-import type { Outcome } from "./run-outcome.ts";
+import type { CheckedRetry, Outcome } from "./run-outcome.ts";
 
 /** Tells what became of a job. */
 export function reportOutcome(events: WorkerEvents, job: Job, outcome: Outcome, durationMs: number): void {
@@ -18,7 +18,7 @@ export function reportOutcome(events: WorkerEvents, job: Job, outcome: Outcome, 
       events.emit("job_error", { job, error: outcome.error });
       break;
     case "retry":
-      events.emit("job_error_retry", { job, error: outcome.error, delayMs: outcome.retry.delayMs });
+      events.emit("job_error_retry", { job, error: outcome.error, ...whenOf(outcome.retry) });
       break;
     case "aborted":
       events.emit("job_aborted", { job, error: outcome.error });
@@ -32,4 +32,8 @@ export function reportOutcome(events: WorkerEvents, job: Job, outcome: Outcome, 
     default:
       outcome satisfies never;
   }
+}
+
+function whenOf({ delayMs, atMs }: CheckedRetry): { delayMs: number; retryAt?: Date } {
+  return atMs === undefined ? { delayMs } : { delayMs, retryAt: new Date(atMs) };
 }

@@ -46,6 +46,8 @@ export type StoredResult = ReturnType<typeof toStorableJson>;
 /** A decision with its fields checked. */
 export interface CheckedRetry {
   readonly delayMs: number;
+  /** Milliseconds since 1970, in place of the delay. */
+  readonly atMs: number | undefined;
   readonly priority: number | undefined;
   readonly queue: string | undefined;
   readonly lock: string | null | undefined;
@@ -110,12 +112,25 @@ const MAX_DELAY_MS = 100 * 365 * 86_400_000;
 
 function checkRetry(decision: RetryDecision): CheckedRetry {
   if ("then" in decision) throw new InvalidOptionError("retry", decision, "was decided by a promise: decide at once.");
-  checkKnownOptions("retry", decision, ["retryIn", "priority", "queue", "lock"]);
-  const { retryIn = {}, priority, queue, lock } = decision;
+  checkKnownOptions("retry", decision, ["retryIn", "retryAt", "priority", "queue", "lock"]);
+  const { retryIn = {}, retryAt, priority, queue, lock } = decision;
+  if (retryAt !== undefined && decision.retryIn !== undefined) {
+    throw new InvalidOptionError("retryAt", retryAt, "was decided together with retryIn. Decide one of them.");
+  }
   return {
     delayMs: Math.min(durationToMs(retryIn, "retryIn"), MAX_DELAY_MS),
+    atMs: retryAt === undefined ? undefined : checkMoment(retryAt),
     priority: priority === undefined ? undefined : checkPriority("priority", priority),
     queue: queue === undefined ? undefined : checkName("queue", queue),
     lock: lock === undefined || lock === null ? lock : checkLockKey("lock", lock),
   };
+}
+
+/** The last moment of the year 9999. */
+const MAX_TIME_MS = 253_402_300_799_999;
+
+function checkMoment(retryAt: Date): number {
+  const ms = retryAt instanceof Date ? retryAt.getTime() : Number.NaN;
+  if (Number.isNaN(ms)) throw new InvalidOptionError("retryAt", retryAt, "is not a valid Date.");
+  return Math.min(Math.max(ms, 0), MAX_TIME_MS);
 }

@@ -3,6 +3,7 @@ import type { Job } from "../job.ts";
 import { findJsonProblem } from "../json.ts";
 import type { LogFields, Logger, LogLevel } from "../logger.ts";
 import { completeJob } from "../sql/complete-job.ts";
+import { deleteOrphanEvents } from "../sql/delete-orphan-events.ts";
 import { queueSql } from "../sql/statement.ts";
 import type { ContextKey } from "../task/context-key.ts";
 import type { Deferrer } from "../task/deferrer.ts";
@@ -19,6 +20,8 @@ export class RunningJob implements JobContext {
   #abortReason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
   #completed = false;
+  /** By the transaction in which the handler completes the job. */
+  #isRowLocked = false;
   /** Made when the handler says something. */
   #notes: JobNotes | undefined;
 
@@ -103,10 +106,21 @@ export class RunningJob implements JobContext {
     return this.#notes;
   }
 
+  /** Writes what the handler said of itself. Never rejects. */
+  async flushNotes(): Promise<void> {
+    await this.#notes?.flush();
+    const { options, health, sql } = this.#runtime;
+    if (!this.#completed || options.deleteJobs === "never") return;
+    // A line that was under way when the handler's transaction deleted the job may have come after it.
+    await health.insist(() => deleteOrphanEvents(sql, this.job.id)).catch(() => undefined);
+  }
+
   get #openNotes(): JobNotes {
-    this.#notes ??= new JobNotes(this.job, this.#runtime, () => {
+    if (this.#notes) return this.#notes;
+    this.#notes = new JobNotes(this.job, this.#runtime, () => {
       if (!this.#completed) this.abort("lease_lost");
     });
+    if (this.#isRowLocked) this.#notes.hold();
     return this.#notes;
   }
 
@@ -123,8 +137,8 @@ export class RunningJob implements JobContext {
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
     const { connector, tables, options, identity } = this.#runtime;
-    // Afterwards the row is locked until the caller's transaction ends.
-    await this.#notes?.flush();
+    // Not awaited: on a pool of one connection they could only be written after the caller's transaction.
+    this.#isRowLocked = true;
     this.#notes?.hold();
     const isOurs = await completeJob(queueSql(connector.using(tx), tables), identity.id, this.job, {
       result: result === undefined ? null : JSON.stringify(result),

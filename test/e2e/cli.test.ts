@@ -103,6 +103,8 @@ describe("defer and worker", () => {
       "mail",
       "--lock",
       "l",
+      "--lock-mode",
+      "mutex",
     ]);
     expect(deferred).toEqual({ code: 0, output: "1\n" });
     expect(await cli(["defer", "elsewhere", "--unknown", "--queue", "other"])).toEqual({ code: 0, output: "2\n" });
@@ -115,6 +117,9 @@ describe("defer and worker", () => {
     expect(await statuses()).toEqual([
       { task_name: "greet", status: "succeeded" },
       { task_name: "elsewhere", status: "todo" },
+    ]);
+    expect(await runSql(database.url, "select lock, mutex from procrastinate_jobs where lock is not null")).toEqual([
+      { lock: "l", mutex: true },
     ]);
   });
 

@@ -15,6 +15,9 @@ beforeEach(async () => {
 });
 afterAll(() => queue.close());
 
+const BLOCKED =
+  "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
 async function progress(): Promise<unknown> {
   const { rows } = await queue.pool.query("select progress from procrastinate_jobs order by id");
   return rows[0]?.progress;
@@ -107,7 +110,7 @@ test("a handler that completes its job in its own transaction may say how far it
     });
     context.log("info", "after");
   });
-  expect(await progress()).toBe(50);
+  expect(await progress()).toBe(60);
   expect((await events()).map(({ detail }) => detail["message"])).toEqual(["inside", "after"]);
   expect((await queue.jobs())[0]?.status).toBe("succeeded");
 });
@@ -178,4 +181,46 @@ test.each(["returns", "completes"])("with deleteJobs the lines of a handler that
     { deleteJobs: "successful" },
   );
   expect([await queue.jobs(), await events()]).toEqual([[], []]);
+});
+
+test("on a single connection a handler may say how far it is, and complete its job in a transaction", async () => {
+  const single = await openTestQueue({ max: 1 });
+  try {
+    const task = defineTask({
+      name: "t",
+      run: (_args, context) =>
+        single.transaction(async (tx) => {
+          context.progress(1);
+          context.log("info", "before");
+          await context.complete(tx);
+          context.progress(2);
+        }),
+    });
+    const app = single.app([task]);
+    await app.defer(task);
+    await runDueJobs(app, FAST);
+    const { rows } = await single.pool.query(
+      "select j.progress, j.status::text, e.detail->>'message' as message from procrastinate_jobs j join procrastinate_events e on e.job_id = j.id",
+    );
+    expect(rows).toEqual([{ progress: 2, status: "succeeded", message: "before" }]);
+  } finally {
+    await single.close();
+  }
+});
+
+test("what was under way when the handler's transaction locked the row is written after it, however long it takes", async () => {
+  const { succeeded } = await runOne((context) =>
+    queue.transaction(async (tx) => {
+      await tx.query("select 1 from procrastinate_jobs for update");
+      context.progress("held");
+      context.log("info", "held");
+      await queue.untilBlocked();
+      await context.complete(tx);
+      // It waits for a second, and gives up.
+      await until(async () => (await queue.pool.query(BLOCKED)).rows[0].n === 0);
+    }),
+  );
+  expect(succeeded).toHaveLength(1);
+  expect(await progress()).toBe("held");
+  expect((await events()).map(({ detail }) => detail["message"])).toEqual(["held"]);
 });

@@ -62,7 +62,7 @@ const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".re
 test.each<[what: string, returned: unknown, problem: RegExp]>([
   ["a bigint inside", { id: 1n }, /is no JSON: .*BigInt/],
   ["a circle", circular, /is no JSON: .*circular/],
-  ["a function", () => 1, /is a function/],
+  ["a function", () => 1, /is of type function/],
   ["more than 1 MiB", "x".repeat(1024 * 1024), /has 1048578 bytes of JSON: 1048576 at most/],
 ])("a result that cannot be stored is told, and the job has succeeded: %s", async (_what, returned, problem) => {
   const task = returning(() => returned);

@@ -170,3 +170,16 @@ test("what a retry changes is what the next run sees", async () => {
     [3, "other", -3, null],
   ]);
 });
+
+test("a retry at a moment waits until then; one in the past runs at once, and an impossible year is cut", async () => {
+  const later = new Date("2040-01-02T03:04:05.678Z");
+  await fail({ decide: () => ({ retryAt: later }) });
+  await fail({ decide: () => ({ retryAt: new Date(8.64e15) }) });
+  expect(await queue.jobs()).toMatchObject([
+    { status: "todo", attempts: 1, scheduledAt: later, wakeAt: later, ready: false },
+    { status: "todo" },
+  ]);
+  expect((await queue.jobs())[1]?.scheduledAt?.getUTCFullYear()).toBe(9999);
+  await fail({ decide: ({ job }) => (job.attempts < 2 ? { retryAt: new Date(0) } : undefined) });
+  expect((await queue.jobs())[2]).toMatchObject({ status: "failed", attempts: 3 });
+});

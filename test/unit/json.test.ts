@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findJsonProblem, findTextProblem, toStorableText } from "../../src/json.ts";
+import { findJsonProblem, findTextProblem, toStorableJson, toStorableText } from "../../src/json.ts";
 import { anyText } from "../support/any-text.ts";
 
 const NO_WORD = "which JSON has no word for";
@@ -160,5 +160,28 @@ describe("a text", () => {
         if (findTextProblem(text, "message") === undefined) expect(stored).toBe(text);
       }),
     );
+  });
+});
+
+describe("a value that comes from a run", () => {
+  test("is stored as JSON.stringify writes it, with its texts mended, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.anything({ withNullPrototype: true, withDate: true, withMap: true }), anyText(), (value, text) => {
+        const stored = toStorableJson({ [text]: value, text }, 10_000_000);
+        if ("problem" in stored) throw new Error(stored.problem);
+        expect(problemOf(JSON.parse(stored.json))).toBeUndefined();
+        const plain = JSON.stringify({ [text]: value, text });
+        if (!/\\u0000|\\ud[89a-f]/.test(plain)) expect(stored.json).toBe(plain);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("is left out with a reason where there is no JSON of it, or too much", () => {
+    expect(toStorableJson(undefined, 10)).toEqual({ problem: "is of type undefined, which JSON has no word for" });
+    expect(toStorableJson("€€€", 10)).toEqual({ problem: "has 11 bytes of JSON: 10 at most" });
+    expect(toStorableJson("€€", 10)).toEqual({ json: '"€€"' });
+    const thrower = { toJSON: () => Promise.reject.call(1) };
+    expect(toStorableJson(thrower, 10)).toEqual({ problem: expect.stringContaining("is no JSON: ") });
   });
 });
