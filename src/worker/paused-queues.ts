@@ -16,6 +16,7 @@ export class PausedQueues implements Service {
   readonly #onChanged: () => void;
   readonly #loop: Loop;
   #names: ReadonlySet<string> = new Set();
+  #isFresh = false;
 
   /** @param onChanged Queues were paused or resumed since the worker started. */
   constructor(runtime: WorkerRuntime, isListening: () => boolean, onChanged: () => void) {
@@ -37,6 +38,7 @@ export class PausedQueues implements Service {
   /** @throws SchemaMismatchError, DatabaseError */
   async start(): Promise<void> {
     this.#names = new Set(await listPausedQueues(this.#runtime.sql));
+    this.#isFresh = true;
     await this.#loop.start();
   }
 
@@ -51,6 +53,11 @@ export class PausedQueues implements Service {
 
   async #step(): Promise<number> {
     const { sql, options, health, events } = this.#runtime;
+    const pauseMs = this.#isListening() ? LISTENING_MS : (options.pollingIntervalMs ?? DEAF_MS);
+    if (this.#isFresh) {
+      this.#isFresh = false;
+      return pauseMs;
+    }
     const names = new Set(await listPausedQueues(sql));
     health.ok();
     const paused = [...names].filter((name) => !this.#names.has(name));
@@ -59,6 +66,6 @@ export class PausedQueues implements Service {
     for (const queue of paused) events.emit("queue_paused", { queue });
     for (const queue of resumed) events.emit("queue_resumed", { queue });
     if (paused.length + resumed.length > 0) this.#onChanged();
-    return this.#isListening() ? LISTENING_MS : (options.pollingIntervalMs ?? DEAF_MS);
+    return pauseMs;
   }
 }

@@ -53,6 +53,22 @@ test("a worker in another process obeys a pause, whether it is idle or busy, and
   expect(child.lines).not.toContain("ran 1 of a");
   await app.queues.resume("a");
   await child.waitForLine("ran 1 of a", { timeoutMs: 5000 });
+  await app.batchDefer(
+    contract,
+    Array.from({ length: 2000 }, () => ({ n: -1 })),
+    { queue: "a" },
+  );
+  const count = async (status: string) => (await queue.jobs()).filter((job) => job.status === status).length;
+  await until(async () => (await count("succeeded")) > 20);
+  await app.queues.pause("a");
+  await until(
+    async () => (await count("doing")) === 0 && child.lines.filter((line) => line === "queue_paused").length === 2,
+  );
+  const left = await count("todo");
+  expect(left).toBeGreaterThan(0);
+  await app.defer(contract, { n: 3 }, { queue: "b" });
+  await child.waitForLine("ran 3 of b");
+  expect(await count("todo")).toBe(left);
   expect(await child.kill("SIGTERM")).toEqual({ code: 0, signal: null });
 });
 
@@ -83,6 +99,7 @@ test("what runs goes on; what a worker holds but has not started is given back",
   await app.queues.resume("a");
   await until(() => ran.length === 200);
   expect(ran).toEqual(Array.from({ length: 200 }, (_, n) => `slow ${n}`));
+  await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
   expect((await queue.jobs()).map(({ attempts }) => attempts)).toEqual(Array(200).fill(1));
 });
 
