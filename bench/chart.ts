@@ -37,7 +37,7 @@ function bars(title: string, rows: readonly ReportRow[]) {
     const label = median.toLocaleString("en", { maximumSignificantDigits: 3 });
     return { contender, whose: contender.startsWith(OWN) ? OWN : "others", median, min, max, label };
   });
-  const y = { field: "contender", type: "nominal", title: null, sort: null, axis: { labelLimit: 300 } } as const;
+  const y = { field: "contender", type: "nominal", title: null, sort: null, axis: { labelLimit: 0 } } as const;
   const color = {
     condition: { test: `datum.whose === "${OWN}"`, value: OWN_COLOR },
     value: OTHER_COLOR,
@@ -69,7 +69,7 @@ function lines(title: string, rows: readonly ReportRow[]) {
     encoding: {
       x: { field: "measure", type: "ordinal", title: null, sort: null },
       y: { field: "median", type: "quantitative", title: rows[0]?.unit ?? null },
-      color: { field: "contender", type: "nominal", title: null, legend: { labelLimit: 300 } },
+      color: { field: "contender", type: "nominal", title: null, legend: { labelLimit: 0 } },
     },
   } satisfies TopLevelSpec;
 }

@@ -45,7 +45,7 @@ async function runBench(options: BenchOptions): Promise<boolean> {
       if (options.profile) console.log(await costliestStatements(databases.admin, 25));
       await save(files, reports);
     }
-    console.log(`\n${summaryOf(reports)}\n\nwritten to ${files.paths.join(" and ")}`);
+    console.log(`\n${summaryOf(reports)}\nwritten to ${files.paths.join(" and ")}`);
     return reports.every(({ failures }) => failures.length === 0);
   } finally {
     await databases.close();
@@ -68,6 +68,9 @@ async function runScenario(
   const possible = all.filter(({ works }) => works.includes(scenario.name));
   const taking = possible.filter(({ store }) => store !== "redis" || redis.url !== undefined);
   const notes = [
+    ...(taking.some(({ store }) => store === "redis")
+      ? [`BullMQ: a crash of the machine loses ${redis.loses}; the others lose no job and no outcome`]
+      : []),
     ...(possible.length > taking.length ? [`without BullMQ: ${redis.facts}`] : []),
     ...all.flatMap(({ name, absent }) => {
       const why = absent?.[scenario.name];

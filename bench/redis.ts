@@ -13,6 +13,8 @@ export interface BenchRedis {
   readonly url: string | undefined;
   /** What it is and what it keeps, for a reader. */
   readonly facts: string;
+  /** What a crash takes of what was answered as done. */
+  readonly loses: string;
   stop(): Promise<void>;
 }
 
@@ -25,9 +27,13 @@ const START_TIMEOUT_MS = 10_000;
  */
 export async function startBenchRedis(): Promise<BenchRedis> {
   const given = process.env["REDIS_URL"];
-  if (given) return { url: given, facts: `${await factsOf(given)}, of REDIS_URL`, stop: async () => undefined };
+  const stay = async () => undefined;
+  if (given) {
+    const { facts, loses } = await factsOf(given);
+    return { url: given, facts: `${facts}, of REDIS_URL`, loses, stop: stay };
+  }
   if (spawnSync(BINARY, ["--version"]).status !== 0) {
-    return { url: undefined, facts: `none: no REDIS_URL, and no ${BINARY} on the PATH`, stop: async () => undefined };
+    return { url: undefined, facts: `none: no REDIS_URL, and no ${BINARY} on the PATH`, loses: "nothing", stop: stay };
   }
   const directory = mkdtempSync(join(tmpdir(), "procrastinate-bench-redis-"));
   const port = await freePort();
@@ -46,19 +52,20 @@ export async function startBenchRedis(): Promise<BenchRedis> {
   // It goes with this process, also when that ends early.
   process.once("exit", () => server.kill());
   try {
-    return { url, facts: await factsOf(url), stop };
+    return { url, ...(await factsOf(url)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function factsOf(url: string): Promise<string> {
+async function factsOf(url: string): Promise<Pick<BenchRedis, "facts" | "loses">> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => 100, maxRetriesPerRequest: null });
   redis.on("error", () => undefined);
   const facts = async () => {
     const version = /redis_version:(\S+)/.exec(await redis.info("server"))?.[1] ?? "unknown";
-    return `${version} appendonly=${await setting(redis, "appendonly")} appendfsync=${await setting(redis, "appendfsync")}`;
+    const [append, sync] = [await setting(redis, "appendonly"), await setting(redis, "appendfsync")];
+    return { facts: `${version} appendonly=${append} appendfsync=${sync}`, loses: lossOf(append, sync) };
   };
   try {
     const found = await Promise.race([facts(), sleep(START_TIMEOUT_MS, undefined, { ref: false })]);
@@ -67,6 +74,12 @@ async function factsOf(url: string): Promise<string> {
   } finally {
     redis.disconnect();
   }
+}
+
+function lossOf(appendOnly: string, appendFsync: string): string {
+  if (appendOnly === "no") return "what came after the last snapshot";
+  if (appendOnly === "?" || appendFsync === "?") return "what its settings allow, which it does not tell";
+  return { always: "nothing", everysec: "up to a second" }[appendFsync] ?? "what the system had not written";
 }
 
 /** Services may refuse CONFIG. */

@@ -12,7 +12,7 @@ interface Line {
 
 const ANY_DRIVER = new RegExp(`,? (${drivers.map((driver) => driver.replace(".", "\\.")).join("|")})\\b`, "g");
 
-/** Every target once, with what each driver reached: the worst of them marks the line. */
+/** Every target once, with what each driver reached: the worst of them marks the line. Then what failed. */
 export function summaryOf(reports: readonly Report[]): string {
   const lines = new Map<string, Line>();
   for (const { scenario, targets } of reports)
@@ -37,7 +37,7 @@ export function summaryOf(reports: readonly Report[]): string {
   );
   const table = aligned([["", "target", ...drivers, "bound"], ...body], { from: 2, to: 1 + drivers.length });
   const star = [...lines.values()].some(({ isSmaller }) => isSmaller) ? ["*  at a smaller size than the target's"] : [];
-  return ["== all targets", ...table, ...star, ...failures].join("\n");
+  return [...(body.length > 0 ? ["== all targets", ...table, ...star] : []), ...failures, ""].join("\n");
 }
 
 function newLine(work: string, bound: string, { smaller }: TargetResult): Line {

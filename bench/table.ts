@@ -37,7 +37,8 @@ function cells(row: ReportRow, above: ReportRow | undefined): string[] {
     row.contender,
     `${number(row.median)} ${row.unit}`,
     `${number(row.min)} .. ${number(row.max)}`,
-    row.ratio === undefined ? "" : `${row.ratio.toFixed(2)} x`,
+    // Nothing is a multiple of nothing.
+    row.ratio === undefined || !Number.isFinite(row.ratio) ? "" : `${row.ratio.toFixed(2)} x`,
     jobsOf(row),
     row.keeps,
   ];
