@@ -6,6 +6,8 @@ import type { WorkerSettings } from "./worker.ts";
 /** Short, so that a try takes seconds; the promises are in these terms. */
 export const STALLED_AFTER_MS = 2000;
 export const HEARTBEAT_MS = 400;
+/** For a process to load, on a machine with more to do. */
+const START_TIMEOUT_MS = 60_000;
 /** Each has these queues and one of its own, so that a probe can be sent to it alone. */
 export const SHARED_QUEUES = ["default", "locked"];
 
@@ -93,7 +95,7 @@ export class Crew {
     };
     const env = { CHAOS_WORKER: JSON.stringify(settings) };
     const child = spawnChild(new URL("./worker.ts", import.meta.url), { env });
-    const line = await child.waitForLine(/^started /);
+    const line = await child.waitForLine(/^started /, { timeoutMs: START_TIMEOUT_MS });
     const member = { name, queue, child, id: BigInt(line.slice("started ".length)), url: settings.url };
     this.#alive.add(member);
     return member;
