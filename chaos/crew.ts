@@ -53,13 +53,15 @@ export class Crew {
   readonly badEnds: string[] = [];
   /** Handlers may go on when their worker ends. */
   mayGiveUp = false;
+  readonly #program: URL;
   readonly #url: string;
   readonly #alive = new Set<CrewMember>();
   readonly #turn: number;
   #started = 0;
 
   /** @param turn which driver the first worker has */
-  constructor(url: string, turn: number) {
+  constructor({ program, url, turn }: { readonly program: URL; readonly url: string; readonly turn: number }) {
+    this.#program = program;
     this.#url = url;
     this.#turn = turn;
   }
@@ -94,7 +96,7 @@ export class Crew {
       },
     };
     const env = { CHAOS_WORKER: JSON.stringify(settings) };
-    const child = spawnChild(new URL("./worker.ts", import.meta.url), { env });
+    const child = spawnChild(this.#program, { env, isCompiled: true });
     const line = await child.waitForLine(/^started /, { timeoutMs: START_TIMEOUT_MS });
     const member = { name, queue, child, id: BigInt(line.slice("started ".length)), url: settings.url };
     this.#alive.add(member);

@@ -10,6 +10,7 @@ import { describeMachine, describeProblems, isKept, type Line, renderTable, writ
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
 import { type Outcome, Stage } from "./stage.ts";
+import { bundleWorker } from "./worker-bundle.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -33,6 +34,7 @@ async function play(scenario: Scenario, server: TemporaryPostgres, turn: number)
   await runSql(server.url, `create database ${name} template ${TEMPLATE}`);
   const stage = await Stage.open({
     server,
+    program: bundle.file,
     url: withDatabase(server.url, name),
     scale: options.short ? 1 : (scenario.fullScale ?? 5),
     turn,
@@ -80,6 +82,7 @@ async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<L
   return { fault, skipped, outcomes };
 }
 
+const bundle = await bundleWorker();
 const server = await startPostgres({ settings: { max_connections: 400 } });
 try {
   await createTemplate(server.url);
@@ -95,6 +98,7 @@ try {
 } finally {
   await killLeftChildren();
   await server.stop();
+  bundle.remove();
 }
 // The times that were given to scenarios need not be waited for.
 process.exit();

@@ -26,6 +26,8 @@ export interface Outcome {
 
 export interface StageOptions {
   readonly server: TemporaryPostgres;
+  /** What a worker process runs. */
+  readonly program: URL;
   /** Of the scenario's own database. */
   readonly url: string;
   /** How large: 1 in the short form. */
@@ -69,14 +71,15 @@ export class Stage {
   readonly #deaths: { readonly sinceMs: number; readonly jobs: readonly string[] }[] = [];
   readonly #undo: (() => Promise<unknown>)[] = [];
 
-  private constructor({ server, url, scale, turn, patienceMs }: StageOptions, network: Network, deferring: Deferring) {
+  private constructor(options: StageOptions, network: Network, deferring: Deferring) {
+    const { server, url, scale, turn, patienceMs } = options;
     this.server = server;
     this.url = url;
     this.scale = scale;
     this.turn = turn;
     this.network = network;
     this.#patienceMs = patienceMs;
-    this.crew = new Crew(url, turn);
+    this.crew = new Crew(options);
     this.deferring = deferring;
     this.#look = new pg.Pool({ connectionString: ownUrl(network), max: 2 });
     this.#look.on("error", () => undefined);
