@@ -6,6 +6,8 @@ import type { WorkerSettings } from "./worker.ts";
 /** Short, so that a try takes seconds; the promises are in these terms. */
 export const STALLED_AFTER_MS = 2000;
 export const HEARTBEAT_MS = 400;
+/** For a process to load, on a machine with more to do. */
+const START_TIMEOUT_MS = 60_000;
 /** Each has these queues and one of its own, so that a probe can be sent to it alone. */
 export const SHARED_QUEUES = ["default", "locked"];
 
@@ -51,13 +53,15 @@ export class Crew {
   readonly badEnds: string[] = [];
   /** Handlers may go on when their worker ends. */
   mayGiveUp = false;
+  readonly #program: URL;
   readonly #url: string;
   readonly #alive = new Set<CrewMember>();
   readonly #turn: number;
   #started = 0;
 
   /** @param turn which driver the first worker has */
-  constructor(url: string, turn: number) {
+  constructor({ program, url, turn }: { readonly program: URL; readonly url: string; readonly turn: number }) {
+    this.#program = program;
     this.#url = url;
     this.#turn = turn;
   }
@@ -92,8 +96,8 @@ export class Crew {
       },
     };
     const env = { CHAOS_WORKER: JSON.stringify(settings) };
-    const child = spawnChild(new URL("./worker.ts", import.meta.url), { env });
-    const line = await child.waitForLine(/^started /);
+    const child = spawnChild(this.#program, { env, isCompiled: true });
+    const line = await child.waitForLine(/^started /, { timeoutMs: START_TIMEOUT_MS });
     const member = { name, queue, child, id: BigInt(line.slice("started ".length)), url: settings.url };
     this.#alive.add(member);
     return member;

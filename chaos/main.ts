@@ -10,6 +10,7 @@ import { describeMachine, describeProblems, isKept, type Line, renderTable, writ
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
 import { type Outcome, Stage } from "./stage.ts";
+import { bundleWorker } from "./worker-bundle.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -20,8 +21,8 @@ const { values: options } = parseArgs({
 });
 
 const TEMPLATE = "chaos_template";
-const SHORT_PATIENCE_MS = 45_000;
-const FULL_PATIENCE_MS = 900_000;
+const PATIENCE_MS = 30_000;
+const LONGEST_TRY_MS = { short: 180_000, full: 3_600_000 };
 
 async function createTemplate(url: string): Promise<void> {
   await runSql(url, `create database ${TEMPLATE}`);
@@ -29,18 +30,21 @@ async function createTemplate(url: string): Promise<void> {
 }
 
 async function play(scenario: Scenario, server: TemporaryPostgres, turn: number): Promise<Outcome> {
-  const patienceMs = options.short ? SHORT_PATIENCE_MS : FULL_PATIENCE_MS;
   const name = `chaos_${Math.random().toString(36).slice(2)}`;
   await runSql(server.url, `create database ${name} template ${TEMPLATE}`);
   const stage = await Stage.open({
     server,
+    program: bundle.file,
     url: withDatabase(server.url, name),
     scale: options.short ? 1 : (scenario.fullScale ?? 5),
     turn,
-    patienceMs,
+    patienceMs: PATIENCE_MS,
   });
   try {
-    return await Promise.race([playToEnd(scenario, stage), giveUpAfter(3 * patienceMs)]);
+    return await Promise.race([
+      playToEnd(scenario, stage),
+      giveUpAfter(LONGEST_TRY_MS[options.short ? "short" : "full"]),
+    ]);
   } catch (error) {
     return { deferred: 0, violations: [], recoveries: [], problems: [error instanceof Error ? `${error.stack}` : ""] };
   } finally {
@@ -78,6 +82,7 @@ async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<L
   return { fault, skipped, outcomes };
 }
 
+const bundle = await bundleWorker();
 const server = await startPostgres({ settings: { max_connections: 400 } });
 try {
   await createTemplate(server.url);
@@ -93,6 +98,7 @@ try {
 } finally {
   await killLeftChildren();
   await server.stop();
+  bundle.remove();
 }
 // The times that were given to scenarios need not be waited for.
 process.exit();

@@ -26,19 +26,21 @@ export interface Outcome {
 
 export interface StageOptions {
   readonly server: TemporaryPostgres;
+  /** What a worker process runs. */
+  readonly program: URL;
   /** Of the scenario's own database. */
   readonly url: string;
   /** How large: 1 in the short form. */
   readonly scale: number;
   /** The number of the try. */
   readonly turn: number;
-  /** The longest time until all jobs have ended. */
+  /** The longest time without any progress. */
   readonly patienceMs: number;
 }
 
 /** How the suite's own sessions are called. */
 const SUITE = "chaos";
-const UNFINISHED = "select exists (select 1 from procrastinate_jobs where finished_at is null) as any";
+const UNFINISHED = "select count(*)::int as n from procrastinate_jobs where finished_at is null";
 const HELD = `select j.id::text from procrastinate_jobs j where j.status = 'doing' and j.worker_id = $1::bigint
   and exists (select 1 from chaos_runs r where r.job_id = j.id and r.worker = $2)`;
 const BACK = `select (extract(epoch from max(at)) * 1000)::float8 as at from (
@@ -69,14 +71,15 @@ export class Stage {
   readonly #deaths: { readonly sinceMs: number; readonly jobs: readonly string[] }[] = [];
   readonly #undo: (() => Promise<unknown>)[] = [];
 
-  private constructor({ server, url, scale, turn, patienceMs }: StageOptions, network: Network, deferring: Deferring) {
+  private constructor(options: StageOptions, network: Network, deferring: Deferring) {
+    const { server, url, scale, turn, patienceMs } = options;
     this.server = server;
     this.url = url;
     this.scale = scale;
     this.turn = turn;
     this.network = network;
     this.#patienceMs = patienceMs;
-    this.crew = new Crew(url, turn);
+    this.crew = new Crew(options);
     this.deferring = deferring;
     this.#look = new pg.Pool({ connectionString: ownUrl(network), max: 2 });
     this.#look.on("error", () => undefined);
@@ -205,14 +208,19 @@ export class Stage {
     return row?.n ?? 0;
   }
 
+  /** Waits until all jobs have ended, for as long as some of them do. */
   async untilOver(): Promise<void> {
-    const isOver = async (): Promise<boolean> => {
+    let left = Number.POSITIVE_INFINITY;
+    let endedAt = performance.now();
+    while (left > 0) {
       const askedAt = performance.now();
-      const [row] = await this.rows<{ any: boolean }>(UNFINISHED);
+      const [row] = await this.rows<{ n: number }>(UNFINISHED);
+      const unfinished = row?.n ?? 0;
+      if (unfinished !== left) endedAt = performance.now();
+      left = unfinished;
+      if (performance.now() - endedAt > this.#patienceMs) throw new Error(`${left} jobs do not come to an end`);
       await sleep(30 + 4 * (performance.now() - askedAt));
-      return row?.any === false;
-    };
-    await this.until(isOver, "all jobs have ended");
+    }
   }
 
   async close(): Promise<void> {

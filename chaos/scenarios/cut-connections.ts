@@ -5,12 +5,13 @@ import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
 /** Which sessions of workers, as `pg_stat_activity` tells them apart. */
-const KINDS = {
-  listener: "query ilike 'listen%'",
-  "transaction that completes": "state = 'idle in transaction'",
-  "busy connection": "state = 'active'",
-  "idle connection": "state = 'idle' and query not ilike 'listen%'",
-};
+const LISTENER = "query ilike 'listen%'";
+const KINDS = [
+  { kind: "listener", condition: LISTENER, short: 1 },
+  { kind: "transaction that completes", condition: "state = 'idle in transaction'", short: 1 },
+  { kind: "busy connection", condition: "state = 'active'", short: 0 },
+  { kind: "idle connection", condition: `state = 'idle' and not ${LISTENER}`, short: 0 },
+];
 
 /** Every kind is hit while it is there, until that often. */
 async function terminate(stage: Stage, condition: string): Promise<void> {
@@ -32,7 +33,7 @@ async function terminate(stage: Stage, condition: string): Promise<void> {
 async function listenerLost(stage: Stage): Promise<void> {
   await stage.crew.start(3, { options: { pollingInterval: { seconds: 20 } } });
   await sleep(500);
-  await stage.terminate(KINDS.listener);
+  await stage.terminate(LISTENER);
   const lostAt = Date.now();
   // What is notified now is heard by nobody.
   await stage.deferring.mixture(10 * stage.scale);
@@ -83,8 +84,9 @@ async function halfOpen(stage: Stage): Promise<void> {
 }
 
 export const cutConnections: readonly Scenario[] = [
-  ...Object.entries(KINDS).map(([kind, condition]) => ({
+  ...KINDS.map(({ kind, condition, short }) => ({
     fault: `pg_terminate_backend of each ${kind}`,
+    times: { short, full: 3 },
     play: (stage: Stage) => terminate(stage, condition),
   })),
   { fault: "pg_terminate_backend of everything", play: (stage) => terminate(stage, "true") },

@@ -12,6 +12,8 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: this process's working directory. */
   readonly cwd?: string;
+  /** The file is JavaScript, which needs no loader. Default: false. */
+  readonly isCompiled?: boolean;
 }
 
 export interface Exit {
@@ -42,18 +44,15 @@ const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 /** Ends the child when this process is gone: a worker that lost its database would wait for it for ever. */
 const END_WITH_PARENT = `data:text/javascript,process.once("disconnect",()=>process.exit(70));process.channel.unref()`;
 
-/** Runs a TypeScript file with node. End it before the test ends: what is left then fails the test. */
+/** Runs a TypeScript file with node, or a compiled one. End it before the test ends: what is left then fails the test. */
 export function spawnChild(file: string | URL, options: ChildOptions = {}): Child {
   const script = file instanceof URL ? fileURLToPath(file) : file;
-  const node = spawn(
-    process.execPath,
-    ["--import", END_WITH_PARENT, "--import", TSX, script, ...(options.args ?? [])],
-    {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    },
-  );
+  const loader = options.isCompiled ? [] : ["--import", TSX];
+  const node = spawn(process.execPath, ["--import", END_WITH_PARENT, ...loader, script, ...(options.args ?? [])], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
   const { pid } = node;
   if (pid === undefined) throw new Error(`${process.execPath} could not be started.`);
   const lines = collectLines(node.stdout);
