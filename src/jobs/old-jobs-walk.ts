@@ -2,7 +2,7 @@ import { DatabaseError } from "../database-error.ts";
 import { deleteOldJobs, type KeptMs, type OldJobsPage } from "../sql/delete-old-jobs.ts";
 import type { QueueSql } from "../sql/statement.ts";
 
-/** So many jobs are looked at by one statement, which takes some 20 ms where all are deleted. */
+/** So many jobs are looked at by one statement, which takes some 30 ms where all are deleted. */
 const PAGE = 1000;
 const SHRINK = 8;
 const NOTHING: KeptMs = { succeeded: null, failed: null, cancelled: null, aborted: null };

@@ -14,7 +14,7 @@ export interface QueueOptions<Tx> {
 export interface QueueManager<Tx> {
   /**
    * The queues that have waiting or running jobs or are paused, by name. Its time grows with the number of such jobs, by
-   * some 0.3 s per million.
+   * about a second per million.
    *
    * @throws SchemaMismatchError, DatabaseError
    */

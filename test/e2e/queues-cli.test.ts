@@ -30,7 +30,9 @@ const cli = (...args: string[]) =>
     PROCRASTINATE_APP: "src/app.ts",
   });
 
-test("queues are paused, listed, left alone by workers and resumed from the command line", async () => {
+test("queues are paused, listed, left alone by workers and resumed from the command line", {
+  timeout: 90_000,
+}, async () => {
   expect(await cli("queues", "pause", "default")).toMatchObject({ code: 0, output: "Paused default\n" });
   const deferred = await cli("shell", `const id = await defer(tasks.greet, { name: "Ada" }); return id;`);
   expect(deferred).toMatchObject({ code: 0, output: "1n\n" });
