@@ -51,6 +51,7 @@ export async function startBenchRedis(): Promise<BenchRedis> {
   };
   // It goes with this process, also when that ends early.
   process.once("exit", () => server.kill());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   try {
     return { url, ...(await factsOf(url)), stop };
   } catch (error) {
