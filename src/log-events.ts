@@ -27,7 +27,7 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   jobs_fetched: ["debug", ({ count, durationMs }) => `Fetched ${count} jobs in ${durationMs.toFixed(1)} ms`],
   jobs_rescued: [
     "warn",
-    ({ workerIds, rescued, ended }) => `Took ${rescued + ended} jobs back from ${workerIds.length} dead workers`,
+    ({ workerIds, rescued, ended }) => `Took jobs back from dead workers: ${rescued + ended} from ${workerIds.length}`,
   ],
   idle: ["debug", () => "No job can run now"],
   listening: ["debug", ({ channel }) => `Listening on ${channel}`],
@@ -40,6 +40,7 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,
   ],
   listen_lost: ["warn", ({ error }) => `The listening connection is lost, polling meanwhile: ${messageOf(error)}`],
+  listen_failed: ["warn", ({ error }) => `Cannot LISTEN, polling instead: ${messageOf(error)}`],
   database_lost: ["error", ({ error }) => `The database does not answer, trying on: ${messageOf(error)}`],
   database_back: ["info", ({ downMs }) => `The database is back after ${downMs.toFixed(0)} ms`],
 };

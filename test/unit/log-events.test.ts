@@ -32,6 +32,7 @@ const EVENTS: { readonly [Name in WorkerEvent]: WorkerEventMap[Name] } = {
   listening: { channel: "c" },
   listen_notify_disabled: { connector: "c" },
   listen_lost: { error },
+  listen_failed: { error },
   database_lost: { error },
   database_back: { downMs: 1 },
 };
