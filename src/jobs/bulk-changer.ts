@@ -91,13 +91,27 @@ export class BulkChanger<Tx> implements Changing<Tx> {
     const limit = checkInteger("batchSize", batchSize, 1, MAX_BATCH);
     const counts = new Map<Outcome, number>();
     let done = 0;
-    for (let after: bigint | undefined = FIRST_ID; after !== undefined; ) {
-      const { jobs, last }: ChangedBatch<Outcome> = await change({ wanted, after, limit });
-      for (const [, , outcome] of jobs) if (outcome !== null) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-      done += jobs.length;
-      onProgress?.(done);
-      after = last;
+    for (const part of splitIds(wanted, limit)) {
+      for (let after: bigint | undefined = FIRST_ID; after !== undefined; ) {
+        const { jobs, last }: ChangedBatch<Outcome> = await change({ wanted: part, after, limit });
+        for (const [, , outcome] of jobs) if (outcome !== null) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+        done += jobs.length;
+        onProgress?.(done);
+        after = last;
+      }
     }
     return counts;
   }
+}
+
+/** Ids are looked up, and so not all of a long list again for each batch. */
+function splitIds(wanted: JobConditions, limit: number): JobConditions[] {
+  const { ids } = wanted;
+  if (ids === undefined) return [wanted];
+  const sorted = [...new Set(ids.map(BigInt))].sort((a, b) => (a < b ? -1 : 1)).map(String);
+  const parts: JobConditions[] = [];
+  // One less than the limit: such a batch is known to be the last one of its part.
+  const size = Math.max(limit - 1, 1);
+  for (let at = 0; at < sorted.length; at += size) parts.push({ ...wanted, ids: sorted.slice(at, at + size) });
+  return parts;
 }

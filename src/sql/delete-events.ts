@@ -1,11 +1,14 @@
 import type { ChangedBatch } from "./changed-batch.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
-/** $1 ids of jobs. */
+/**
+ * $1 ids of jobs. The list is hidden from the planner, which would count it and, without statistics, read the table from
+ * end to end: 14 s for 500 ids among 100,000 events.
+ */
 const run = statement(
   "delete_events",
   (t) => `
-with gone as (delete from ${t.events} where job_id = any($1::text::bigint[]) returning 1)
+with gone as (delete from ${t.events} where job_id = any((select $1::text::bigint[])::bigint[]) returning 1)
 select count(*)::int as gone from gone`,
 );
 

@@ -53,6 +53,19 @@ describe("cancelMany", () => {
     expect(await statuses()).toEqual(["doing", "doing"]);
   });
 
+  test("takes any number of ids, in any order, each once", async () => {
+    const app = queue.app([task]);
+    const ids = await app.batchDefer(task, numbers(12));
+    const left = ids.pop();
+    const id = [...ids.toReversed(), ...ids, 999_999n];
+    const done: number[] = [];
+    const onProgress = (n: number) => void done.push(n);
+    expect(await app.jobs.cancelMany({ id }, { batchSize: 5, onProgress })).toMatchObject({ cancelled: 11 });
+    expect(done).toEqual([4, 8, 11]);
+    expect((await app.jobs.get(left ?? 0n)).status).toBe("todo");
+    expect(await app.jobs.deleteMany({ id }, { batchSize: 1 })).toBe(11);
+  });
+
   test("is one change with the caller's transaction", async () => {
     const app = queue.app([task]);
     await app.batchDefer(task, numbers(5));

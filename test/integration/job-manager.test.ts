@@ -308,3 +308,15 @@ test("a job that is deleted when it ends takes along the events of changes befor
   expect(await queue.jobs()).toEqual([]);
   expect(await events()).toEqual([]);
 });
+
+test("a batch that commits before it answers is no transaction for changes, and nothing is sent", async () => {
+  const { connector } = queue;
+  const using: typeof connector.using = (tx) => ({ ...connector.using(tx), isBatch: true });
+  const app = queue.app([work], { connector: { ...connector, using } });
+  const id = await queue.app([work]).defer(work, { n: 1 });
+  await queue.transaction(async (tx) => {
+    await expect(app.jobs.cancel(id, { tx })).rejects.toThrow(/tx: .*batch, which commits before it answers/);
+    await expect(app.jobs.retry(id, { tx })).rejects.toThrow(InvalidOptionError);
+  });
+  expect((await app.jobs.get(id)).status).toBe("todo");
+});
