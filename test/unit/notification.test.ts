@@ -14,6 +14,7 @@ describe("a notification", () => {
     ['{"promote":"a lock"}', { promote: "a lock" }],
     ['{"promote":""}', { promote: "" }],
     ['{"sweep":true}', { sweep: true }],
+    ['{"schedules":true}', { schedules: true }],
     ['{"queue":"a","delayMs":1,"abort":"2","more":3}', { queue: "a", delayMs: 1, abort: "2" }],
   ])("says what its text says: %s", (payload, expected) => {
     expect(parseNotification(payload)).toEqual(expected);
@@ -32,7 +33,7 @@ describe("a notification", () => {
     '[{"queue":"mail"}]',
     '{"queue":5,"delayMs":"soon","abort":7}',
     '{"queue":null,"delayMs":null,"abort":null,"promote":null,"sweep":null}',
-    '{"promote":1,"sweep":"true"}',
+    '{"promote":1,"sweep":"true","schedules":1}',
     '{"job":1}',
     '{"job":null}',
     '{"job":"-1"}',
