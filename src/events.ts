@@ -46,7 +46,7 @@ export interface WorkerEventMap {
   /** Neither the code nor the database has a schedule. */
   periodic_deferrer_no_task: { readonly worker: string };
   periodic_task_deferred: PeriodicTick & { readonly jobId: bigint };
-  /** Another worker did it. */
+  /** Another worker did it, or is about to. */
   periodic_task_already_deferred: PeriodicTick;
   /** A job with the same queueing lock waits, so that this tick has none. */
   skip_periodic_task_queueing_lock: PeriodicTick;

@@ -113,7 +113,8 @@ export class PeriodicDeferrer implements Service {
 
   async #register(): Promise<void> {
     const { all } = this.#code.periodic;
-    if (all.length > 0) await upsertSchedules(this.#runtime.sql, all.map(toNewSchedule), { inCode: true });
+    const rows = all.map(toNewSchedule);
+    if (all.length > 0) await upsertSchedules(this.#runtime.sql, rows, { inCode: true, isPatient: false });
     for (const { task, schedule } of all) {
       const { periodicId, cron, timezone } = schedule;
       this.#runtime.events.emit("registering_periodic_task", { taskName: task.name, periodicId, cron, timezone });

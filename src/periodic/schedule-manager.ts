@@ -93,13 +93,13 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
     const inCode = periodic.find(key.task, key.id);
     if (!inCode) throw new ScheduleNotFoundError(key.task, key.id);
     // No worker was there yet.
-    await upsertSchedules(sql, [toNewSchedule(inCode)], { inCode: true });
+    await upsertSchedules(sql, [toNewSchedule(inCode)], { inCode: true, isPatient: true });
     await pauseSchedule(sql, { ...key, isPaused });
   };
   return {
     async add(task, given, { tx } = {}) {
       const added = await checkSchedule(task, given as ScheduleOptions, app.prepareJob);
-      const refused = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false });
+      const refused = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false, isPatient: true });
       if (refused > 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
     },
     async remove(task, reference = {}) {

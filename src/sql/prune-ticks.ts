@@ -29,7 +29,7 @@ with recursive names as (
   limit $2::int
 ), pruned as (
   delete from ${t.periodicDefers} where id = any(array(
-    select d.id from ${t.periodicDefers} d where d.id in (select id from old) order by d.id for update skip locked))
+    select d.id from ${t.periodicDefers} d where d.id = any(array(select id from old)) order by d.id for update skip locked))
   returning 1
 )
 select count(*)::int as pruned from pruned`,

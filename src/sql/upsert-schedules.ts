@@ -2,11 +2,12 @@ import { notify, PATIENCE } from "./job-row.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /**
- * $1 the schedules as JSON, $2 whether they are in the code. Writes those that are new or changed, in an order that all
- * share: a worker that starts mostly writes none, and waits for nobody. A schedule begins
- * with its creation, and anew when its times change: what came before is not caught up. One that is paused stays so.
- * What is in the code takes the place of one that was made at run time, never the other way round. Workers are told of the
- * latter alone: whoever has a schedule in his code has just written it.
+ * $1 the schedules as JSON, $2 whether they are in the code, $3 whether to wait for a locked row for a second only, which
+ * would hold for the rest of a caller's transaction. Writes those that are new or changed, in an order that all share: a
+ * worker that starts mostly writes none, and waits for nobody. A schedule begins with its creation, and anew when its
+ * times change: what came before is not caught up. One that is paused stays so. What is in the code takes the place of
+ * one that was made at run time, never the other way round. Workers are told of the latter alone: whoever has a schedule
+ * in his code has just written it.
  */
 const run = statement(
   "upsert_schedules",
@@ -14,7 +15,7 @@ const run = statement(
 with given as materialized (
   select * from jsonb_to_recordset($1::text::jsonb) as (task text, id text, cron text, timezone text, args jsonb, queue text,
     priority int, lock text, "queueingLock" text, missed text, "maxDelaySeconds" int)
-  limit ${PATIENCE}
+  limit case when $3::boolean then ${PATIENCE} else 100000 end
 ), written as (
   insert into ${t.schedules} as s (task_name, periodic_id, cron, timezone, args, queue_name, priority, lock, queueing_lock, missed,
     max_delay_seconds, in_code, last_tick)
@@ -63,8 +64,8 @@ export interface NewSchedule {
 export async function upsertSchedules(
   sql: QueueSql,
   schedules: readonly NewSchedule[],
-  { inCode }: { readonly inCode: boolean },
+  { inCode, isPatient }: { readonly inCode: boolean; readonly isPatient: boolean },
 ): Promise<number> {
-  const { refused } = await run<{ refused: number }>(sql, [JSON.stringify(schedules), inCode]);
+  const { refused } = await run<{ refused: number }>(sql, [JSON.stringify(schedules), inCode, !isPatient]);
   return refused;
 }

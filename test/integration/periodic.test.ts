@@ -230,6 +230,25 @@ describe("a worker", () => {
     expect((await queue.jobs()).map((job) => job.task)).toEqual(["other"]);
   });
 
+  test("that Postgres refuses a job says so, and defers the others", async () => {
+    const app = appOf();
+    for (const periodicId of ["a", "b", "c"])
+      await app.periodic.add(task, { cron, maxDelay: { hours: 1 }, periodicId });
+    // No option can be so long, but a hand can write it: more than an index of Postgres takes.
+    const lengthen = `update procrastinate_schedules set lock = (select string_agg(md5(n::text), '') from generate_series(1, 1000) n)
+      where periodic_id = 'b'`;
+    await queue.pool.query(lengthen);
+    const latest = hourOf(await absent(queue, 3600));
+    await using started = startWorker(app);
+    const events = watchTicks(started.worker);
+    // The rows of the statement that was refused may still be locked for a moment.
+    await until(
+      async () => (await queue.jobs()).length === 2 && events.some(([name]) => name === "periodic_task_error"),
+    );
+    expect(events).toContainEqual(["periodic_task_error", latest]);
+    expect((await storedTicks(queue)).map(([tick]) => tick)).toEqual([latest, latest]);
+  });
+
   test("goes on when the database is back, and defers what was due meanwhile", async () => {
     const app = appOf(periodic(task, { cron: "* * * * * *", args: atOf, missed: "all" }));
     await using started = startWorker(app);

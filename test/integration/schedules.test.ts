@@ -50,6 +50,8 @@ describe("a schedule that is added at run time", () => {
     const failing = queue.transaction(async (tx) => {
       await app.periodic.add(task, { ...daily, periodicId: "a" }, { tx });
       expect((await app.periodic.list({ tx })).length).toBe(1);
+      // What follows in it waits for locks as long as ever.
+      expect((await tx.query("show lock_timeout")).rows).toEqual([{ lock_timeout: "0" }]);
       throw new Error("over");
     });
     await expect(failing).rejects.toThrow("over");

@@ -15,6 +15,8 @@ describe("a notification", () => {
     ['{"promote":""}', { promote: "" }],
     ['{"sweep":true}', { sweep: true }],
     ['{"queues":true}', { queues: true }],
+    ['{"echo":"7"}', { echo: true }],
+    ['{"schedules":true}', { schedules: true }],
     ['{"queue":"a","delayMs":1,"abort":"2","more":3}', { queue: "a", delayMs: 1, abort: "2" }],
   ])("says what its text says: %s", (payload, expected) => {
     expect(parseNotification(payload)).toEqual(expected);
@@ -33,7 +35,7 @@ describe("a notification", () => {
     '[{"queue":"mail"}]',
     '{"queue":5,"delayMs":"soon","abort":7}',
     '{"queue":null,"delayMs":null,"abort":null,"promote":null,"sweep":null}',
-    '{"promote":1,"sweep":"true","queues":1}',
+    '{"promote":1,"sweep":"true","queues":1,"schedules":1,"echo":7}',
     '{"job":1}',
     '{"job":null}',
     '{"job":"-1"}',
