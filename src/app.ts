@@ -2,20 +2,21 @@ import { systemClock, systemRandom } from "./clock.ts";
 import type { Connector } from "./connector.ts";
 import { DEFAULT_MAX_ARGS_BYTES } from "./defer/args-size.ts";
 import { JobDeferrer } from "./defer/defer-jobs.ts";
-import { ConnectorError, InvalidOptionError } from "./errors.ts";
+import { checkDeferOptions } from "./defer/new-job.ts";
+import { ConnectorError } from "./errors.ts";
 import { createJobManager, type WorkerList } from "./jobs/create-job-manager.ts";
 import type { JobManager } from "./jobs/job-manager.ts";
 import type { JsonCompatible } from "./json.ts";
-import { defaultLogger, LOG_LEVELS, type Logger } from "./logger.ts";
+import { checkLogger, defaultLogger, type Logger } from "./logger.ts";
 import { checkInteger, checkKnownOptions } from "./option-checks.ts";
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
 import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, DeferParameters, Deferrer, Schedule } from "./task/deferrer.ts";
-import type { AnyTask, Task } from "./task/task.ts";
+import { type AnyTask, checkTask, type Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
 import { Worker } from "./worker/worker.ts";
-import type { WorkerOptions } from "./worker/worker-options.ts";
+import { resolveWorkerOptions, type WorkerOptions } from "./worker/worker-options.ts";
 
 export interface AppOptions<Tx> {
   /** Reaches the app's database: `drizzleConnector(db)`, `prismaConnector(prisma)`. */
@@ -106,11 +107,9 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
       "createApp({ connector }) needs a connector. Make one with drizzleConnector(db) or prismaConnector(prisma).",
     );
   }
-  for (const level of LOG_LEVELS) {
-    if (typeof logger[level] !== "function")
-      throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
-  }
+  checkLogger(logger);
   const tables = tableNames(options.tables);
+  resolveWorkerOptions(workerDefaults);
   const tasks = new TaskRegistry(options.tasks);
   const maxArgsBytes = checkInteger("maxArgsBytes", options.maxArgsBytes ?? DEFAULT_MAX_ARGS_BYTES, 1, MAX_ARGS_BYTES);
   const jobs = new JobDeferrer<Tx>({ connector, tables, logger, maxArgsBytes });
@@ -122,10 +121,14 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   return {
     ...deferrer,
     ...createJobManager({ connector, tables, clock: systemClock }),
-    configure: (task, bound) => ({
-      defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
-      batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
-    }),
+    configure: (task, bound) => {
+      checkTask("task", task);
+      checkDeferOptions(bound as DeferOptions);
+      return {
+        defer: (...[args = {}, given]) => jobs.defer(task, args, override(bound, given)),
+        batchDefer: (argsList, given) => jobs.batchDefer(task, argsList, override(bound, given)),
+      };
+    },
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
     checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),

@@ -85,10 +85,14 @@ export class InvalidArgsError extends ProcrastinateError {
   }
 }
 
-/** A job with the same queueing lock is waiting already. The caller's transaction stays usable. */
+/**
+ * A job with the same queueing lock is waiting already. The caller's transaction stays usable, unless it is a batch of
+ * Prisma, which rolls back.
+ */
 export class AlreadyEnqueuedError extends ProcrastinateError {
   readonly queueingLock: string;
 
+  /** @param fix What the caller can do, where it is not to catch this or to pass `onConflict`. */
   constructor(
     queueingLock: string,
     fix = `Catch this error, or pass onConflict: "ignore" or "replace" to get the id of the waiting job.`,
@@ -188,10 +192,10 @@ export class JobTimeoutError extends ProcrastinateError {
 export class LeaseLostError extends ProcrastinateError {
   readonly jobId: bigint;
 
-  constructor(jobId: bigint) {
+  constructor(jobId: bigint, why = "it was rescued, deleted or finished elsewhere") {
     super(
       "lease_lost",
-      `Job ${jobId} no longer belongs to this worker: it was rescued, deleted or finished elsewhere. ` +
+      `Job ${jobId} no longer belongs to this worker: ${why}. ` +
         "Let this error leave the transaction, so that its writes roll back.",
     );
     this.jobId = jobId;
@@ -219,7 +223,7 @@ export class ShutdownTimeoutError extends ProcrastinateError {
   constructor(jobIds: readonly bigint[]) {
     super(
       "shutdown_timeout",
-      `The worker stopped without ${jobIds.length} handlers that ignored context.signal (jobs ${jobIds.slice(0, 10).join(", ")}). ` +
+      `The worker stopped without the handlers of ${jobIds.length === 1 ? "a job" : `${jobIds.length} jobs`} that ignored context.signal (jobs ${jobIds.slice(0, 10).join(", ")}). ` +
         "Pass the signal on to what they await, and end the process.",
     );
     this.jobIds = jobIds;
@@ -234,7 +238,10 @@ export function describe(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value === "object" && value !== null) {
-    return Array.isArray(value) ? "an array" : `a ${value.constructor?.name ?? "null-prototype"} object`;
+    if (Array.isArray(value)) return "an array";
+    const name = value.constructor?.name ?? "null-prototype";
+    if (name === "Object") return "an object";
+    return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name} object`;
   }
   return String(value);
 }

@@ -25,6 +25,8 @@ export interface WorkerEventMap {
   listening: { readonly channel: string };
   listen_notify_disabled: { readonly connector: string };
   listen_lost: { readonly error: unknown };
+  /** There is no listening connection, or nothing is heard on it: the worker polls. Once until there is one. */
+  listen_failed: { readonly error: unknown };
   database_lost: { readonly error: unknown };
   database_back: { readonly downMs: number };
 }
@@ -63,8 +65,16 @@ export class WorkerEvents {
       try {
         listener(event);
       } catch (error) {
-        this.#logger.error({ action: "listener_error", event: name, error }, "A listener threw");
+        this.#report(name, error);
       }
+    }
+  }
+
+  #report(event: WorkerEvent, error: unknown): void {
+    try {
+      this.#logger.error({ action: "listener_error", event, error }, "A listener threw");
+    } catch {
+      // The logger is a listener too: when it is what threw, there is nowhere to say so.
     }
   }
 }

@@ -24,13 +24,14 @@ const LINES: { readonly [Name in WorkerEvent]?: Line<Name> } = {
   task_not_found: ["error", ({ job }) => `No task here is named ${job.taskName}: job ${job.id} fails`],
   jobs_rescued: [
     "warn",
-    ({ workerIds, rescued, ended }) => `Took ${rescued + ended} jobs back from ${workerIds.length} dead workers`,
+    ({ workerIds, rescued, ended }) => `Took jobs back from dead workers: ${rescued + ended} from ${workerIds.length}`,
   ],
   listen_notify_disabled: [
     "warn",
     ({ connector }) => `The ${connector} connector cannot LISTEN here: the worker polls`,
   ],
   listen_lost: ["warn", ({ error }) => `The listening connection is lost, polling meanwhile: ${messageOf(error)}`],
+  listen_failed: ["warn", ({ error }) => `Cannot LISTEN, polling instead: ${messageOf(error)}`],
   database_lost: ["error", ({ error }) => `The database does not answer, trying on: ${messageOf(error)}`],
   database_back: ["info", ({ downMs }) => `The database is back after ${downMs.toFixed(0)} ms`],
 };

@@ -1,3 +1,5 @@
+import { InvalidOptionError } from "./errors.ts";
+
 /** Structured fields of a log line. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -14,6 +16,15 @@ export interface Logger {
 /** From the least to the most important. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** @throws InvalidOptionError when it has not all the functions of a logger. */
+export function checkLogger(logger: Logger): Logger {
+  for (const level of LOG_LEVELS) {
+    if (typeof logger?.[level] === "function") continue;
+    throw new InvalidOptionError("logger", logger, `has no function ${level}(fields, message).`);
+  }
+  return logger;
+}
 
 /**
  * Logs to the console's stderr.

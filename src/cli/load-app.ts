@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createJiti } from "jiti";
@@ -24,12 +24,21 @@ export async function loadApp(path: string | undefined): Promise<AnyApp> {
   const exported = await importModule(file, path);
   const candidates = name === undefined ? [exported["app"], exported["default"]] : [exported[name]];
   for (const candidate of candidates) {
-    const app: unknown = await candidate;
+    const app = await settle(candidate, path);
     if (isApp(app)) return app;
   }
   const names = Object.keys(exported).join(", ") || "nothing";
   const wanted = name === undefined ? 'an app as "app" or as default' : `an app as "${name}"`;
   throw new AppLoadError(`${path} does not export ${wanted}; it exports ${names}. Export what createApp(…) gave.`);
+}
+
+/** An export may be the promise of an app. */
+async function settle(candidate: unknown, path: string): Promise<unknown> {
+  try {
+    return await candidate;
+  } catch (cause) {
+    throw new AppLoadError(`The app that ${path} exports could not be made.`, { cause });
+  }
 }
 
 /** A colon after the extension separates the export; one before it belongs to the path, as in C:\app.ts. */
@@ -38,6 +47,7 @@ function splitPath(path: string): { file: string; name: string | undefined } {
   const file = resolve(match?.[1] ?? path);
   if (!existsSync(file))
     throw new AppLoadError(`The app module ${file} does not exist. Give --app the path of a file.`);
+  if (statSync(file).isDirectory()) throw new AppLoadError(`${file} is a folder. Give --app the path of a file.`);
   return { file, name: match?.[2] };
 }
 

@@ -12,6 +12,10 @@ async function exit(code: number): Promise<never> {
   process.exit(code);
 }
 
+// Compose files and unit files set what they leave empty; it is as good as not set.
+for (const [name, value] of Object.entries(process.env)) {
+  if (name.startsWith("PROCRASTINATE_") && value === "") delete process.env[name];
+}
 const program = createProgram();
 try {
   await program.parseAsync();

@@ -58,11 +58,10 @@ export function parseSeconds(value: string): { seconds: number } {
   return { seconds };
 }
 
-/** Names between commas; an empty text means all. */
-export function parseNames(value: string): string[] | undefined {
+/** Names between commas; none of an empty text. */
+export function parseNames(value: string): string[] {
   const names = value.split(",").map((name) => name.trim());
-  const given = names.filter((name) => name !== "");
-  return given.length === 0 ? undefined : given;
+  return names.filter((name) => name !== "");
 }
 
 function environmentName(command: Command, option: string): string {

@@ -28,6 +28,8 @@ export function errorText(error: unknown, withStack: boolean): string {
   const lines: string[] = [];
   for (let current = error, depth = 0; current !== undefined && depth < 10; depth++) {
     const message = messageOf(current);
+    // What a schema found is no error, and is in the message that it is the cause of.
+    if (message === undefined) break;
     if (!lines.some((line) => line.includes(message))) lines.push(depth === 0 ? message : `  because: ${message}`);
     if (withStack && current instanceof Error && current.stack) lines.push(current.stack);
     current = current instanceof Error ? current.cause : undefined;
@@ -36,9 +38,10 @@ export function errorText(error: unknown, withStack: boolean): string {
 }
 
 /** Node's AggregateError of a refused connection has an empty message. */
-function messageOf(error: unknown): string {
+function messageOf(error: unknown): string | undefined {
   if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  return typeof error === "object" && error !== null ? undefined : String(error);
 }
 
 function redact(text: string): string {

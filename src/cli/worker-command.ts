@@ -31,14 +31,22 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
 }
 
 function workerOptions(command: Command, { environment }: CommandContext): WorkerOptions {
-  const { wait: _wait, oneShot: _oneShot, listen: _listen, ...given } = command.opts<Record<string, unknown>>();
+  const {
+    wait: _wait,
+    oneShot: _oneShot,
+    listen: _listen,
+    queues,
+    ...given
+  } = command.opts<Record<string, unknown> & { queues?: readonly string[] }>();
   const wait = flagOf(command, "wait", environment);
   const oneShot = flagOf(command, "oneShot", environment);
   const listen = flagOf(command, "listen", environment);
   return {
     ...given,
+    // No names stand for all queues, whatever the app's defaults are.
+    ...(queues === undefined ? {} : { queues: queues.length === 0 ? undefined : queues }),
     ...(oneShot === undefined ? {} : { wait: !oneShot }),
     ...(wait === undefined ? {} : { wait }),
     ...(listen === undefined ? {} : { listen }),
-  };
+  } as WorkerOptions;
 }

@@ -23,6 +23,8 @@ export interface JobDeferrerOptions<Tx> {
   readonly maxArgsBytes: number;
 }
 
+const NOTHING_WRITTEN =
+  "Nothing of this batch was written. Catch this error, or defer its jobs one by one with onConflict.";
 /** A waiting job may start between two statements; as often as this it does not. */
 const MAX_CONFLICT_ROUNDS = 20;
 
@@ -68,7 +70,8 @@ export class JobDeferrer<Tx> {
     const jobs = await Promise.all(Array.from(argsList, newJob));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
-    if (twice !== undefined) throw new AlreadyEnqueuedError(twice);
+    if (twice !== undefined)
+      throw new AlreadyEnqueuedError(twice, "It is given twice in this batch, of which nothing was written.");
     const { tx } = options;
     const parts = splitJobs(jobs);
     if (tx !== undefined) return insertAllOrNone(this.#sql(tx), parts);
@@ -147,7 +150,7 @@ async function insertAllOrNone(sql: QueueSql, parts: readonly (readonly NewJob[]
     const refused = jobs.find((_job, index) => ids[index] === undefined);
     if (refused === undefined) continue;
     await deleteJobs(sql, inserted);
-    throw new AlreadyEnqueuedError(refused.queueingLock ?? "");
+    throw new AlreadyEnqueuedError(refused.queueingLock ?? "", NOTHING_WRITTEN);
   }
   return inserted;
 }

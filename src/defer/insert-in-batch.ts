@@ -5,6 +5,7 @@ import type { QueueSql } from "../sql/statement.ts";
 import type { OnConflict } from "../task/deferrer.ts";
 
 const UNIQUE_VIOLATION = "23505";
+const FIX = "The whole batch was rolled back. In an interactive transaction, onConflict says what to do instead.";
 
 /**
  * Writes a job with a queueing lock as part of a batch, which is committed before anybody knows the answer. A lock that
@@ -22,7 +23,7 @@ export async function insertInBatch(sql: QueueSql, job: NewJob, onConflict: OnCo
     if (id !== undefined) return id;
   } catch (error) {
     const isTaken = error instanceof DatabaseError && error.sqlState === UNIQUE_VIOLATION;
-    throw isTaken ? new AlreadyEnqueuedError(job.queueingLock ?? "") : error;
+    throw isTaken ? new AlreadyEnqueuedError(job.queueingLock ?? "", FIX) : error;
   }
   throw new ProcrastinateError("database", "Postgres gave no id for a new job.");
 }

@@ -2,7 +2,7 @@ import { describe, SchemaMismatchError } from "../errors.ts";
 import { compareVersions, readTablesVersion, SCHEMA_VERSION, type TablesVersion } from "../schema-version.ts";
 import { findSchemasWithTables, findSchemaVersion } from "../sql/check-schema.ts";
 import type { QueueSql } from "../sql/statement.ts";
-import { creationCommands, deployCommand, upgradeCommands } from "./migration-commands.ts";
+import { creationCommands, declarationCommand, deployCommand, upgradeCommands } from "./migration-commands.ts";
 
 /** Why this package cannot work with the tables as they are, and what to run. */
 export interface VersionProblem {
@@ -65,6 +65,8 @@ async function missing(sql: QueueSql, orm: string, what: string): Promise<Versio
     const message = `${what} are missing where the app looks, ${looked}; there are some in the Postgres schema ${describe(schema)}. ${fix}`;
     return { verdict: "missing", message, commands: [] };
   }
-  const message = `${what} are missing. If they are elsewhere, say so in createApp({ tables }); else make them.`;
+  const declare = declarationCommand({ orm, tables });
+  const first = declare === undefined ? "" : ` Where the app's schema does not export them yet, first run: ${declare}.`;
+  const message = `${what} are missing. If they are elsewhere, say so in createApp({ tables }); else make them.${first}`;
   return { verdict: "missing", message, commands: creationCommands({ orm, tables }) };
 }

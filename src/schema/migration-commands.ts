@@ -8,16 +8,18 @@ export interface TablesOfApp {
   readonly tables: Pick<TableNames, "schema" | "prefix">;
 }
 
+/** What comes before those commands in an app whose schema may or may not have the tables yet; undefined elsewhere. */
+export function declarationCommand({ orm, tables }: TablesOfApp): string | undefined {
+  if (orm !== "drizzle") return undefined;
+  return `npx procrastinate schema add --orm drizzle --path src/procrastinate-schema.ts${tableFlags(tables)}`;
+}
+
 /** The commands that make the tables of an app, one after the other. */
 export function creationCommands({ orm, tables }: TablesOfApp): readonly string[] {
   const where = tableFlags(tables);
   switch (orm) {
     case "drizzle":
-      return [
-        `npx procrastinate schema add --orm drizzle --path src/procrastinate-schema.ts${where}`,
-        "npx drizzle-kit generate",
-        "npx drizzle-kit migrate",
-      ];
+      return ["npx drizzle-kit generate", "npx drizzle-kit migrate"];
     case "prisma":
       return [`npx procrastinate schema add --orm prisma${where}`, "npx prisma migrate dev --name procrastinate"];
     default:
@@ -59,7 +61,7 @@ export function repairCommands(app: TablesOfApp, findings: readonly TableFinding
 export function prismaExtraCommands(tables: TablesOfApp["tables"]): readonly string[] {
   return [
     "npx prisma migrate dev --create-only --name procrastinate_checks",
-    `npx procrastinate schema sql --extras prisma${tableFlags(tables)} > prisma/migrations/<the new folder>/migration.sql`,
+    `npx procrastinate schema sql --extras prisma${tableFlags(tables)} | tee prisma/migrations/*_procrastinate_checks/migration.sql`,
     "npx prisma migrate dev",
   ];
 }

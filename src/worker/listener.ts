@@ -1,6 +1,8 @@
 import type { Unlisten } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
 import { findTextProblem } from "../json.ts";
 import { Loop, type Service } from "../service.ts";
+import { notifyEcho } from "../sql/notify-echo.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** What a notification of the queue says. */
@@ -16,6 +18,8 @@ export interface Notification {
   readonly promote?: string;
   /** The heads of some locks may have changed. */
   readonly sweep?: true;
+  /** A worker tries whether it hears anything. */
+  readonly echo?: true;
 }
 
 export interface ListenerHandlers {
@@ -25,6 +29,11 @@ export interface ListenerHandlers {
 }
 
 const RECONNECT_MS = 1000;
+/** How long a notification of its own may take to come back. */
+const ECHO_MS = 5000;
+const DEAF =
+  "Nothing that is notified is heard on the listening connection: it is of another database, or goes through a pooler in " +
+  "transaction mode. Give the connector a direct connection to listen with.";
 
 /** Keeps a listening connection, and says whether there is one. Without one the worker polls. */
 export class Listener implements Service {
@@ -34,15 +43,23 @@ export class Listener implements Service {
   #unlisten: Unlisten | undefined;
   #listening = false;
   #unsupported = false;
+  /** It was said that there is no listening connection. */
+  #failed = false;
+  #deaf = false;
+  #stopWaitingForEcho: (() => void) | undefined;
 
   constructor(runtime: WorkerRuntime, handlers: ListenerHandlers) {
     this.#runtime = runtime;
     this.#handlers = handlers;
-    this.#loop = new Loop({ clock: runtime.clock, step: () => this.#step(), onError: (error) => this.#onLost(error) });
+    this.#loop = new Loop({
+      clock: runtime.clock,
+      step: () => this.#step(),
+      onError: (error) => this.#onFailed(error),
+    });
   }
 
   get isListening(): boolean {
-    return this.#listening;
+    return this.#listening && !this.#deaf;
   }
 
   async start(): Promise<void> {
@@ -63,8 +80,10 @@ export class Listener implements Service {
       onNotification: (payload) => this.#onPayload(payload),
       onListening: () => {
         this.#listening = true;
+        this.#failed = false;
         events.emit("listening", { channel: tables.channel });
         this.#handlers.onListening();
+        this.#tryEcho();
       },
       onLost: (error) => {
         this.#onLost(error);
@@ -77,9 +96,19 @@ export class Listener implements Service {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** A connection that was never there is not lost, and it would be tried again each second in silence. */
+  #onFailed(error: unknown): number {
+    if (this.#listening) return this.#onLost(error);
+    if (!this.#failed) this.#runtime.events.emit("listen_failed", { error });
+    this.#failed = true;
+    return RECONNECT_MS;
+  }
+
   #onLost(error: unknown): number {
     if (this.#listening) this.#runtime.events.emit("listen_lost", { error });
+    this.#failed = true;
     this.#listening = false;
+    this.#stopWaitingForEcho?.();
     return RECONNECT_MS;
   }
 
@@ -87,13 +116,29 @@ export class Listener implements Service {
     const unlisten = this.#unlisten;
     this.#unlisten = undefined;
     this.#listening = false;
+    this.#stopWaitingForEcho?.();
     // The connection may be gone already.
     await unlisten?.().catch(() => undefined);
   }
 
   /** Anybody may notify on the channel, so what is no notification of ours is only a reason to look. */
   #onPayload(payload: string): void {
-    this.#handlers.onNotification(parseNotification(payload));
+    this.#stopWaitingForEcho?.();
+    this.#deaf = false;
+    const { echo, ...notification } = parseNotification(payload);
+    if (!echo) this.#handlers.onNotification(notification);
+  }
+
+  /** A pooler in transaction mode accepts LISTEN and delivers nothing: without a try nobody would ever know. */
+  #tryEcho(): void {
+    const { sql, identity, clock, events } = this.#runtime;
+    this.#stopWaitingForEcho?.();
+    this.#stopWaitingForEcho = clock.timer(ECHO_MS, () => {
+      this.#deaf = true;
+      events.emit("listen_failed", { error: new ConnectorError(DEAF) });
+    });
+    // It was never sent, so that its silence says nothing.
+    notifyEcho(sql, identity.id).catch(() => this.#stopWaitingForEcho?.());
   }
 }
 
@@ -105,7 +150,7 @@ export function parseNotification(payload: string): Notification {
   try {
     const parsed: unknown = JSON.parse(payload);
     if (typeof parsed !== "object" || parsed === null) return {};
-    const { queue, delayMs, job, abort, promote, sweep } = parsed as Record<string, unknown>;
+    const { queue, delayMs, job, abort, promote, sweep, echo } = parsed as Record<string, unknown>;
     return {
       ...(isStorable(queue) ? { queue } : {}),
       ...(typeof delayMs === "number" && Number.isFinite(delayMs) ? { delayMs } : {}),
@@ -113,6 +158,7 @@ export function parseNotification(payload: string): Notification {
       ...(typeof abort === "string" ? { abort } : {}),
       ...(isStorable(promote) ? { promote } : {}),
       ...(sweep === true ? { sweep } : {}),
+      ...(typeof echo === "string" ? { echo: true } : {}),
     };
   } catch {
     return {};

@@ -92,7 +92,8 @@ export class RunningJob implements JobContext {
       this.#completed = true;
       return;
     }
-    if (!this.#completed) this.abort("lease_lost");
+    if (this.#completed) throw new LeaseLostError(this.job.id, "context.complete was called for it before");
+    this.abort("lease_lost");
     throw new LeaseLostError(this.job.id);
   }
 }

@@ -92,7 +92,8 @@ export function resolveWorkerOptions(given: WorkerOptions): ResolvedWorkerOption
     queues: checkQueues(options.queues),
     concurrency: checkInteger("concurrency", options.concurrency, 1, 10_000),
     wait: checkBoolean("wait", options.wait),
-    pollingIntervalMs: options.pollingInterval && checkInterval("pollingInterval", options.pollingInterval),
+    pollingIntervalMs:
+      options.pollingInterval === undefined ? undefined : checkInterval("pollingInterval", options.pollingInterval),
     abortPollingIntervalMs: checkInterval("abortPollingInterval", options.abortPollingInterval),
     shutdownGraceMs: durationToMs(options.shutdownGrace, "shutdownGrace"),
     abandonAfterMs: durationToMs(options.abandonAfter, "abandonAfter"),

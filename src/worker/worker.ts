@@ -1,6 +1,7 @@
 import { ShutdownTimeoutError, TaskNotRunnableError } from "../errors.ts";
 import { type WorkerEvent, type WorkerEventMap, WorkerEvents } from "../events.ts";
 import { logEvents } from "../log-events.ts";
+import { checkLogger } from "../logger.ts";
 import { queueSql } from "../sql/statement.ts";
 import { DatabaseHealth } from "./database-health.ts";
 import { onShutdownSignal } from "./shutdown-signals.ts";
@@ -24,7 +25,7 @@ export class Worker implements AsyncDisposable {
   constructor(app: WorkerApp, options: WorkerOptions) {
     const [contract] = app.tasks.names;
     if (contract !== undefined && !app.tasks.hasRunnable) throw new TaskNotRunnableError(contract);
-    const logger = options.logger ?? app.logger;
+    const logger = checkLogger(options.logger ?? app.logger);
     const events = new WorkerEvents(logger);
     logEvents(events, logger);
     this.#runtime = {

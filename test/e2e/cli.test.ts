@@ -43,6 +43,7 @@ import { drizzleConnector } from "procrastinate/drizzle";
 export default createApp({ connector: drizzleConnector({ execute() {}, transaction() {} }), tasks: [] });`,
   );
   folder.write("nothing.ts", "export const queue = 1;");
+  folder.write("late.ts", "export const app = Promise.reject(new Error('no config'));");
   folder.write("broken.ts", "throw new Error('no config', { cause: new Error('no file') });");
 });
 afterAll(() => folder.remove());
@@ -168,7 +169,9 @@ describe("healthcheck", () => {
     await runSql(database.url, "drop table procrastinate_jobs");
     expect(await cli(["healthcheck"])).toMatchObject({
       code: 3,
-      output: expect.stringMatching(/are missing.*Run: npx procrastinate schema add --orm drizzle/),
+      output: expect.stringMatching(
+        /are missing.*first run: npx procrastinate schema add --orm drizzle.* Run: npx drizzle-kit generate/,
+      ),
     });
     expect(await cli(["worker"])).toMatchObject({ code: 3, output: expect.stringMatching(/are missing.*Run: npx/) });
     const nowhere = await cli(["healthcheck"], { DATABASE_URL: "postgres://u:secret@127.0.0.1:1/x" });
@@ -193,6 +196,13 @@ test.each<[what: string, args: string[], env: Record<string, string>, message: R
     ["worker", "-a", "broken.ts"],
     {},
     /could not be loaded.\n {2}because: no config\n {2}because: no file/,
+  ],
+  ["a folder", ["worker", "-a", "src"], {}, /src is a folder. Give --app the path of a file/],
+  [
+    "an app that could not be made",
+    ["worker", "-a", "late.ts"],
+    {},
+    /The app that late.ts exports could not be made.\n {2}because: no config/,
   ],
   [
     "an unknown option",

@@ -58,7 +58,7 @@ describe("schema add for Prisma", () => {
       /^Wrote db\/models\/procrastinate\.prisma \(schema version 1\)\.\n\nNext:\n {2}npx prisma migrate dev/,
     );
     expect(output).toMatch(
-      /migrate dev --create-only --name procrastinate_checks\n.*schema sql --extras prisma > prisma\/migrations/,
+      /migrate dev --create-only --name procrastinate_checks\n.*schema sql --extras prisma \| tee prisma\/migrations/,
     );
     expect(code).toBe(0);
     expect(read("db/models/procrastinate.prisma")).toBe(SHIPPED());
@@ -553,7 +553,7 @@ Run:
       expect(await check()).toMatchObject({
         code: 3,
         output: expect.stringMatching(
-          /Run:\n {2}npx prisma migrate dev --create-only .*\n.*schema sql --extras prisma > /,
+          /Run:\n {2}npx prisma migrate dev --create-only .*\n.*schema sql --extras prisma \| tee /,
         ),
       });
     } finally {

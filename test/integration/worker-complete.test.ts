@@ -113,6 +113,20 @@ test("a job that somebody else took cannot be completed, and the writes roll bac
   expect((await queue.jobs())[0]).toMatchObject({ status: "doing", attempts: 0 });
 });
 
+test("a second completion says that there was a first, and the transaction rolls back", async () => {
+  const task = effectTask(async (tx, context) => {
+    await context.complete(tx);
+    await context.complete(tx);
+  });
+  const app = queue.app([task]);
+  await app.defer(task);
+  const { failed } = await runDueJobs(app, FAST);
+  expect(failed).toMatchObject([
+    { error: { code: "lease_lost", message: expect.stringMatching(/called for it before/) } },
+  ]);
+  expect(await effects()).toBe(0);
+});
+
 test("a completed job is deleted where finished jobs are", async () => {
   const task = effectTask((tx, context) => context.complete(tx));
   const app = queue.app([task]);

@@ -57,6 +57,7 @@ describe("an app", () => {
     ["logger", { logger: withoutWarn as Logger }],
     ["prefix", { tables: { prefix: "" } }],
     ["schema", { tables: { schema: "x".repeat(64) } }],
+    ["concurrency", { workerDefaults: { concurrency: 0 } }],
     ["maxArgsBytes", { maxArgsBytes: 0 }],
     ["maxArgsBytes", { maxArgsBytes: 1.5 }],
     ["maxArgsBytes", { maxArgsBytes: 268_435_456 }],

@@ -113,7 +113,7 @@ test.each<[unknown, string]>([
   [-0, "0"],
   [Symbol("x"), "Symbol(x)"],
   [() => "secret", "a function"],
-  [{ password: "secret" }, "a Object object"],
+  [{ password: "secret" }, "an object"],
   [new Date(Number.NaN), "a Date object"],
   [["secret"], "an array"],
   [Object.create(null), "a null-prototype object"],

@@ -69,7 +69,7 @@ export function toId(text: string): bigint {
 /** An empty text is a variable that was not set, more often than a wish for all. */
 function parseSome(value: string): string[] {
   const names = parseNames(value);
-  if (names === undefined) throw new InvalidArgumentError("It is empty: leave the option out to match any.");
+  if (names.length === 0) throw new InvalidArgumentError("It is empty: leave the option out to match any.");
   return names;
 }
 
