@@ -225,8 +225,9 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const undo of this.#undo.reverse()) await undo().catch(() => undefined);
-    await this.deferring.close();
-    await this.#look.end();
+    // Not awaited: a connection that hangs would be waited for. They end with the network.
+    void this.deferring.close().catch(() => undefined);
+    void this.#look.end().catch(() => undefined);
     await this.network.close();
   }
 }
