@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
 
 const TEMPLATE = "chaos_template";
 const PATIENCE_MS = 30_000;
-const LONGEST_TRY_MS = { short: 180_000, full: 3_600_000 };
+const LONGEST_TRY_MS = { short: 90_000, full: 3_600_000 };
 
 async function createTemplate(url: string): Promise<void> {
   await runSql(url, `create database ${TEMPLATE}`);

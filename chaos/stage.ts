@@ -46,6 +46,8 @@ const HELD = `select j.id::text from procrastinate_jobs j where j.status = 'doin
 const BACK = `select (extract(epoch from max(at)) * 1000)::float8 as at from (
   select min(e.at) as at from procrastinate_events e where e.job_id = any($1::bigint[]) and e.at > to_timestamp($2::float8 / 1000)
   group by e.job_id) a`;
+const LAST_NOTE = `select (extract(epoch from max(greatest(ended_at, started_at))) * 1000)::float8 as at
+  from chaos_runs where worker = $1`;
 const STARTED =
   "select (extract(epoch from started_at) * 1000)::float8 as at from chaos_runs where job_id = $1::bigint";
 
@@ -190,9 +192,11 @@ export class Stage {
     const watch = async (member: CrewMember): Promise<void> => {
       await member.child.exited;
       if (!this.crew.alive.includes(member)) return;
-      const sinceMs = Date.now();
-      this.crew.died(member, sinceMs);
-      await this.mourn(member, sinceMs);
+      const noticedMs = Date.now();
+      const [last] = await this.rows<{ at: number | null }>(LAST_NOTE, [member.name]);
+      // It may be noticed late, on a busy machine.
+      this.crew.died(member, last?.at ?? noticedMs);
+      await this.mourn(member, noticedMs);
       watch(await this.crew.startOne(options)).catch(() => undefined);
     };
     for (const member of this.crew.alive) watch(member).catch(() => undefined);
@@ -225,8 +229,9 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const undo of this.#undo.reverse()) await undo().catch(() => undefined);
-    await this.deferring.close();
-    await this.#look.end();
+    // Not awaited: a connection that hangs would be waited for. They end with the network.
+    void this.deferring.close().catch(() => undefined);
+    void this.#look.end().catch(() => undefined);
     await this.network.close();
   }
 }

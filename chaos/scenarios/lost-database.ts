@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { STALLED_AFTER_MS } from "../crew.ts";
+import { type Casualty, STALLED_AFTER_MS } from "../crew.ts";
 import { type Network, startProxy } from "../proxy.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
@@ -22,16 +22,19 @@ async function restart(stage: Stage, how: "stopFast" | "stopImmediate", awayMs: 
   await under(stage, stage.url, async () => {
     const stoppedAt = Date.now();
     await stage.server[how]();
-    if (how === "stopImmediate") stage.crew.casualties.push(forgottenClaims(stoppedAt));
     await sleep(awayMs);
     await stage.server.startAgain();
+    if (how === "stopImmediate") stage.crew.casualties.push(forgottenClaims(stoppedAt));
     await stage.probe(Date.now());
   });
 }
 
-/** Claims without a lock do not wait for their flush: a crash of Postgres takes the last of them back. */
-export function forgottenClaims(crashedAtMs: number) {
-  return { worker: "*", sinceMs: crashedAtMs - 1000, untilMs: crashedAtMs + 100, endsRuns: false };
+/**
+ * Claims without a lock do not wait for their flush: a crash of Postgres takes the last of them back. What was claimed so
+ * may begin when the database is back, and once more when it is claimed again. Call it when the database is back.
+ */
+export function forgottenClaims(crashedAtMs: number): Casualty {
+  return { worker: "*", sinceMs: crashedAtMs - 1000, untilMs: Date.now() + 1000, endsRuns: false };
 }
 
 /** A network between the workers and the database. */

@@ -34,7 +34,6 @@ async function failOver(stage: Stage): Promise<void> {
   await stage.untilRuns(50);
   const crashedAt = Date.now();
   await server.stopImmediate();
-  stage.crew.casualties.push(forgottenClaims(crashedAt));
   // It does not wait for a standby of its own.
   const promoted = new URL(url);
   promoted.port = String(standby.port);
@@ -42,6 +41,7 @@ async function failOver(stage: Stage): Promise<void> {
   await runSql(promoted.href, ALONE);
   await runSql(promoted.href, RELOAD);
   for (const each of [proxy, network]) each.moveTo(promoted.href);
+  stage.crew.casualties.push(forgottenClaims(crashedAt));
   await stage.probe(Date.now());
   await stop();
 }

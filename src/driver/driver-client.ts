@@ -43,6 +43,7 @@ export interface PgPool {
   connect(): Promise<PgPoolClient>;
   on(event: "error", listener: (error: unknown) => void): unknown;
   on(event: "acquire", listener: (client: PgClient) => void): unknown;
+  on(event: "release", listener: (error: unknown, client: PgClient) => void): unknown;
   readonly totalCount: number;
   readonly ending?: boolean;
   readonly options?: { readonly max?: number };

@@ -1,4 +1,4 @@
-import type { DriverClient } from "./driver-client.ts";
+import type { DriverClient, PgClient, PgPool } from "./driver-client.ts";
 
 interface ErrorEmitter {
   on(event: "error", listener: () => void): unknown;
@@ -17,6 +17,7 @@ export function surviveLoss(found: DriverClient | undefined): void {
   if (found?.driver !== "pg-pool" || guarded.has(found.client)) return;
   ignoreErrors(found.client);
   found.client.on("acquire", ignoreErrors);
+  takeBackEnded(found.client);
 }
 
 /** Once for each and for good: a pool gives out the same clients again and again. */
@@ -24,4 +25,33 @@ export function ignoreErrors(emitter: ErrorEmitter): void {
   if (guarded.has(emitter)) return;
   guarded.add(emitter);
   emitter.on("error", () => undefined);
+}
+
+/** A client that is checked out. */
+interface Holdable extends PgClient {
+  release?(destroy?: boolean): void;
+}
+
+/**
+ * Gives connections that were closed while checked out back to their pool. Drizzle 0.45 never does where a transaction
+ * cannot even begin: each lost connection would make the pool smaller, until everything waits for ever. Whoever holds
+ * one may give it back, too.
+ */
+function takeBackEnded(pool: PgPool): void {
+  const held = new WeakSet<Holdable>();
+  const watched = new WeakSet<Holdable>();
+  pool.on("release", (_error, client) => held.delete(client));
+  pool.on("acquire", (client: Holdable) => {
+    held.add(client);
+    if (watched.has(client)) return;
+    watched.add(client);
+    // Later, as most give it back themselves.
+    client.on("end", () => setImmediate(() => held.has(client) && takeBack(client)));
+  });
+}
+
+function takeBack(client: Holdable): void {
+  client.release?.(true);
+  // A second time would throw, instead of what went wrong.
+  client.release = () => undefined;
 }

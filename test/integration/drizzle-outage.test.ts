@@ -1,4 +1,8 @@
+import { drizzle } from "drizzle-orm/node-postgres";
+import { drizzle as drizzleNext } from "drizzle-orm-next/node-postgres";
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { drizzleConnector } from "../../drizzle/index.ts";
 import type { Unlisten } from "../../src/connector.ts";
 import { DRIZZLE_CONNECTIONS, type DrizzleConnection } from "../support/drizzle-connections.ts";
 import { runSql } from "../support/run-sql.ts";
@@ -63,6 +67,36 @@ test.each(SERVERS)("%s listens as soon as a server that was away at first is the
   await server.startAgain();
   await heardAgain(connector);
 });
+
+test.each([
+  ["0.45", (client: pg.Pool) => drizzle({ client })],
+  ["1.0 rc", (client: pg.Pool) => drizzleNext({ client })],
+])(
+  "drizzle %s gets a connection back to its pool that is lost before a transaction began on it",
+  async (_name, open) => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1, connectionTimeoutMillis: 5000 });
+    const connector = drizzleConnector(open(pool));
+    const one = { name: "one", text: "select 1 as one" };
+    for (let round = 0; round < 3; round++) {
+      expect(await connector.pool.query(one, [])).toEqual([{ one: 1 }]);
+      pool.once("acquire", (client) => (client as unknown as PgInternals).connection.stream.destroy());
+      await expect(connector.transaction(async () => undefined)).rejects.toMatchObject({ isConnectionLoss: true });
+    }
+    // Lost in the middle, it is given back twice.
+    const cut = connector.transaction(async (tx) => {
+      const ended = "select pg_terminate_backend(pg_backend_pid())::text as ended";
+      await connector.using(tx).query({ name: "cut", text: ended }, []);
+    });
+    await expect(cut).rejects.toMatchObject({ name: "DatabaseError" });
+    expect(await connector.pool.query(one, [])).toEqual([{ one: 1 }]);
+    await pool.end();
+  },
+);
+
+/** What its types do not say. */
+interface PgInternals {
+  readonly connection: { readonly stream: { destroy(): void } };
+}
 
 async function heardAgain(connector: DrizzleConnection["connector"]): Promise<void> {
   await until(async () => {
