@@ -45,6 +45,15 @@ test("a name that the app does not have is refused, and written where it is allo
   ]);
 });
 
+test("a task that the app does not have is refused, alone, in a batch and bound to options", async () => {
+  const app = queue.app([send]);
+  const other = defineTask<object>({ name: "other" });
+  await expect(app.defer(other)).rejects.toThrow(TaskNotFoundError);
+  await expect(app.batchDefer(other, [{}])).rejects.toThrow('No task is named "other"');
+  await expect(app.configure(other, {}).defer()).rejects.toThrow(TaskNotFoundError);
+  expect(await queue.jobs()).toEqual([]);
+});
+
 test("a name is deferred in the caller's transaction", async () => {
   const app = queue.app([send]);
   const work = queue.transaction(async (tx) => {

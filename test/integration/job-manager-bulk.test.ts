@@ -111,7 +111,7 @@ describe("retryMany", () => {
   test.each([true, false])(
     "lets one job wait for each queueing lock, and says how many others it left (in a transaction: %s)",
     async (inTransaction) => {
-      const app = queue.app([task]);
+      const app = queue.app([task, fail]);
       for (const key of ["k", "k", "k", "m", "taken"]) {
         await app.defer(fail, { n: 1 }, { queueingLock: key });
         await drain();
@@ -138,7 +138,7 @@ describe("retryMany", () => {
 
 describe("deleteMany", () => {
   test("deletes what does not run, with its history", async () => {
-    const app = queue.app([task]);
+    const app = queue.app([task, fail]);
     await app.batchDefer(fail, numbers(6));
     await drain();
     await app.defer(task, { n: 1 });

@@ -247,9 +247,10 @@ describe("a client that cannot work for a queue", () => {
         return Object.assign(await overPg.connect(), { queryRaw });
       };
       const prisma = new PrismaClient({ adapter: Object.assign(new PrismaPg(pool), { connect }) });
-      const app = createApp({ connector: prismaConnector(prisma), tasks: [], logger: silentLogger });
+      const task = defineTask({ name: "t" });
+      const app = createApp({ connector: prismaConnector(prisma), tasks: [task], logger: silentLogger });
       const failed = { name: "DatabaseError", message: expect.stringMatching(/this adapter knows no casts/) };
-      await expect(app.defer(defineTask({ name: "t" }))).rejects.toMatchObject(failed);
+      await expect(app.defer(task)).rejects.toMatchObject(failed);
       await expect(app.checkHealth()).rejects.toMatchObject(failed);
       expect((await pool.query("select 1 from procrastinate_jobs")).rowCount).toBe(0);
     } finally {

@@ -99,7 +99,7 @@ test("a job whose abort was requested holds its lock until its handler ends", as
     ...NOTIFIED,
     concurrency: 2,
   });
-  const next = await run.app.defer(defineTask<object>({ name: "unknown", lock: "l" }));
+  const next = await run.app.deferByName("unknown", {}, { lock: "l", allowUnknown: true });
   await requestAbort(run.id, { notify: true });
   await until(() => run.reasons.length === 1);
   // The other one is looked at, and set aside, while the aborted one still runs.

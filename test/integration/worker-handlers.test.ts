@@ -127,7 +127,7 @@ test("arguments that the schema refuses are retried like any failure, for a new 
 
 test("an unknown task is never retried, and fails with the names that there are", async () => {
   const app = queue.app([defineTask({ name: "known", retry: true, run: () => 1 })]);
-  await app.defer(defineTask<object>({ name: "unknown", retry: true }));
+  await app.deferByName("unknown", {}, { allowUnknown: true });
   await runDueJobs(app, FAST);
   expect((await queue.jobs())[0]).toMatchObject({ status: "failed", attempts: 1 });
   const { rows } = await queue.pool.query("select detail->>'message' as message from procrastinate_events");

@@ -106,7 +106,7 @@ test("each way in which a member can end lets the next one run", async () => {
   const deferrer = app(task, other);
   await deferrer.batchDefer(task, steps(25));
   await deferrer.defer(other);
-  await deferrer.defer(defineTask<object>({ name: "unknown", lock: "l" }));
+  await deferrer.deferByName("unknown", {}, { lock: "l", allowUnknown: true });
   await deferrer.defer(other);
   await using _worker = startWorker(deferrer, { ...SLEEPY, concurrency: 2 });
   await until(() => order.length === 27);

@@ -112,7 +112,7 @@ test.each([
     expect(await queue.jobs()).toMatchObject([{ status, attempts }, { status: "succeeded" }]);
     // Its code still runs here, and whoever stops the worker must know.
     await expect(worker.stop()).rejects.toMatchObject({ name: "ShutdownTimeoutError", jobIds: [id] });
-    await expect(done).rejects.toThrow("1 handlers");
+    await expect(done).rejects.toThrow("without the handlers of a job");
     never.open();
   },
 );
