@@ -95,7 +95,7 @@ describe("options out of their bounds write nothing and leave the caller's trans
     const given = options as DeferOptions<never>;
     const expected = { code: "invalid_option", option };
     await expect(app.defer(task, {}, given)).rejects.toMatchObject(expected);
-    await expect(app.configure(task, given).defer()).rejects.toMatchObject(expected);
+    await expect((async () => app.configure(task, given).defer())()).rejects.toMatchObject(expected);
     await expect(app.batchDefer(task, [{}, {}], given)).rejects.toMatchObject(expected);
     expect(queue.sent).toEqual([]);
     const id = await queue.transaction(async (tx) => {
