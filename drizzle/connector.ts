@@ -57,6 +57,7 @@ export function drizzleConnector(
   const { prepare = false } = options;
   if (typeof prepare !== "boolean") throw new InvalidOptionError("prepare", prepare, "is not true or false.");
   const client = recognise(db.$client);
+  const ended = new WeakSet<DrizzleTransaction>();
   surviveLoss(client);
   return {
     name: "drizzle",
@@ -64,34 +65,55 @@ export function drizzleConnector(
     pool: executor(db, client, prepare),
     using(tx) {
       checkTransaction(tx);
-      return executor(tx, client, prepare);
+      const open = executor(tx, client, prepare);
+      return {
+        query: (statement, values) =>
+          ended.has(tx) ? Promise.reject(new ConnectorError(ENDED)) : open.query(statement, values),
+      };
     },
-    transaction: (work) => transact(db, client, work),
+    transaction: (work) => transact(db, client, work, ended),
     listen: (channel, handler) => listen(client, channel, handler),
   };
 }
 
+/** A promise of its own each time: one for all would keep alive whatever awaits it. */
+const never = (): Promise<never> => new Promise(() => undefined);
+const ENDED =
+  "tx: this transaction has ended, by its commit or rollback or with its connection. Defer within its callback.";
+
+/**
+ * @param ended Takes the transaction when it is over. postgres.js 3.4 gives it up as soon as its connection is closed, while
+ * `work` goes on; what is sent then is written to no socket, is never answered, and leaves the connection out of step
+ * for whoever gets it next.
+ */
 async function transact<T>(
   db: DrizzleDatabase,
   client: DriverClient | undefined,
   work: (tx: DrizzleTransaction) => Promise<T>,
+  ended: WeakSet<DrizzleTransaction>,
 ): Promise<T> {
   let thrown: { readonly error: unknown } | undefined;
+  let begun: DrizzleTransaction | undefined;
   try {
     return await db.transaction(async (tx) => {
+      begun = tx;
       try {
-        return await work(tx);
+        const result = await work(tx);
+        if (ended.has(tx)) await never();
+        return result;
       } catch (error) {
         thrown = { error };
         // postgres.js 3.4 would write its rollback to the closed socket, outside of any try: that ends the process. It
         // rejects the transaction by itself as soon as the connection is closed.
-        if (client?.driver === "postgres.js" && isCutOff(error)) await new Promise<never>(() => undefined);
+        if (ended.has(tx) || (client?.driver === "postgres.js" && isCutOff(error))) await never();
         throw error;
       }
     });
   } catch (error) {
     // Where the connection is lost, Drizzle tells of the rollback that failed instead of the reason for it.
     throw thrown ? thrown.error : explainFailure("transaction", error, client);
+  } finally {
+    if (begun) ended.add(begun);
   }
 }
 

@@ -93,6 +93,56 @@ test.each([
   },
 );
 
+test.each(SERVERS)(
+  "%s sends nothing more in a transaction whose connection was lost meanwhile, and harms no other",
+  async (_name, open) => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    process.on("uncaughtException", note);
+    connection = await open(server.url);
+    const { connector } = connection;
+    const one = { name: "one", text: "select 1 as one" };
+    try {
+      for (const goesOn of ["a statement", "nothing", "an error"]) {
+        let open = (): void => undefined;
+        const over = new Promise<void>((resolve) => {
+          open = resolve;
+        });
+        const late: unknown[] = [];
+        const cut = connector.transaction(async (tx) => {
+          const [row] = await connector.using(tx).query<{ pid: number }>(BACKEND, []);
+          await runSql(server.url, `select pg_terminate_backend(${row?.pid})`);
+          await over;
+          if (goesOn === "an error") throw new Error("late");
+          if (goesOn === "nothing") return;
+          await connector
+            .using(tx)
+            .query(one, [])
+            .catch((error: unknown) => late.push(error));
+        });
+        // node-postgres tells at the next statement, postgres.js at once.
+        cut.catch(() => undefined).finally(() => open());
+        await until(async () => (await runSql(server.url, OTHERS)).length === 0);
+        open();
+        await expect(cut).rejects.toThrow();
+        if (goesOn === "a statement") await until(() => late.length === 1);
+        // Of a poisoned connection they would never be answered.
+        const answers = Array.from({ length: 8 }, () => connector.pool.query(one, []));
+        expect(await Promise.all(answers.map((each) => each.catch(() => connector.pool.query(one, []))))).toHaveLength(
+          8,
+        );
+      }
+    } finally {
+      process.off("uncaughtException", note);
+    }
+    expect(uncaught).toEqual([]);
+  },
+);
+
+const BACKEND = { name: "backend", text: "select pg_backend_pid() as pid" };
+const OTHERS =
+  "select 1 from pg_stat_activity where query like '%pg_backend_pid() as pid%' and pid <> pg_backend_pid()";
+
 /** What its types do not say. */
 interface PgInternals {
   readonly connection: { readonly stream: { destroy(): void } };
