@@ -12,6 +12,13 @@ async function exit(code: number): Promise<never> {
   process.exit(code);
 }
 
+// Whoever reads has had enough, as head and less do.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(EXIT.ok);
+  });
+}
 // Compose files and unit files set what they leave empty; it is as good as not set.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("PROCRASTINATE_") && value === "") delete process.env[name];

@@ -2,6 +2,7 @@ import { InvalidOptionError } from "../errors.ts";
 import { checkFunctions } from "../option-checks.ts";
 import type { BatchDeferOptions, BoundDeferrer, ByName, DeferOptions, Deferrer, Schedule } from "../task/deferrer.ts";
 import { defineTask } from "../task/define-task.ts";
+import { MiddlewareError } from "../task/middleware.ts";
 import { type AnyTask, checkTask, type Task } from "../task/task.ts";
 import type { TaskRegistry } from "../task/task-registry.ts";
 import type { JobDeferrer } from "./defer-jobs.ts";
@@ -71,7 +72,12 @@ function withMiddleware<Tx>(jobs: JobDeferrer<Tx>, layers: readonly DeferMiddlew
   if (layers.length === 0) return jobs;
   const write = layerDefer(layers, async ({ task, argsList, options, isBatch }) => {
     const given = options as DeferOptions<Tx>;
-    return isBatch ? jobs.batchDefer(task, argsList, given) : [await jobs.defer(task, argsList[0], given)];
+    if (isBatch) return jobs.batchDefer(task, argsList, given);
+    if (argsList.length !== 1) {
+      const message = `A deferMiddleware passed ${argsList.length} elements as argsList of a single defer. Pass one, or defer the others yourself.`;
+      throw new MiddlewareError(message);
+    }
+    return [await jobs.defer(task, argsList[0], given)];
   });
   return {
     async defer(task, args, options) {

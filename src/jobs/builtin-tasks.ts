@@ -80,6 +80,7 @@ const schema: StandardSchemaV1<RemoveOldJobsArgs, OldJobs> = {
 export const removeOldJobs = defineTask({
   name: "builtin:procrastinate.remove_old_jobs",
   queue: "builtin",
+  storeResult: true,
   schema,
 });
 

@@ -81,7 +81,9 @@ export function toBulkConditions(filter: JobFilter | "all", allowed: readonly Jo
         throw new InvalidOptionError(`filter.${name}`, value, "would match any: leave it out if that is meant.");
       }
     }
-    if (Object.keys(conditions).length === 0) {
+    // All arguments contain the empty object.
+    const { args = {}, ...others } = conditions;
+    if (Object.keys(others).length === 0 && Object.keys(args).length === 0) {
       throw new InvalidOptionError("filter", filter, 'names no jobs. Pass "all" if all are meant.');
     }
   }

@@ -65,11 +65,12 @@ export class PeriodicRegistry {
           "is not a periodic task. Make it with periodic(task, { cron }).",
         );
       }
-      const { name } = each.task;
+      const task = tasks.resolve(each.task);
+      const { name } = task;
       const { periodicId } = each.schedule;
       if (!tasks.find(name)) throw new TaskNotFoundError(name, tasks.names);
       if (this.find(name, periodicId)) throw new PeriodicTaskAlreadyRegisteredError(name, periodicId);
-      this.#tasks.set(keyOf(name, periodicId), each);
+      this.#tasks.set(keyOf(name, periodicId), { ...each, task });
     }
   }
 

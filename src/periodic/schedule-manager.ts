@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../errors.ts";
 import type { JsonCompatible } from "../json.ts";
+import { checkKnownOptions, checkName } from "../option-checks.ts";
 import { deleteSchedule } from "../sql/delete-schedule.ts";
 import { findSchedule } from "../sql/find-schedule.ts";
 import { pauseSchedule } from "../sql/pause-schedule.ts";
@@ -87,7 +88,7 @@ export interface ScheduleManagerOptions<Tx> extends KnownTasks {
 export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): ScheduleManager<Tx> {
   const { sqlOf, periodic } = app;
   const pause = async (isPaused: boolean, task: AnyTask | string, reference: ScheduleReference<Tx>): Promise<void> => {
-    const key = keyOf(task, reference);
+    const key = keyOf(app, task, reference);
     const sql = sqlOf(reference.tx);
     if (await pauseSchedule(sql, { ...key, isPaused })) return;
     const inCode = periodic.find(key.task, key.id);
@@ -97,13 +98,18 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
     await pauseSchedule(sql, { ...key, isPaused });
   };
   return {
-    async add(task, given, { tx } = {}) {
-      const added = await checkSchedule(task, given as ScheduleOptions, app.prepareJob);
-      const refused = await upsertSchedules(sqlOf(tx), [toNewSchedule(added)], { inCode: false, isPatient: true });
+    async add(given, schedule, options = {}) {
+      checkKnownOptions("options", options, ["tx"]);
+      const task = resolveTask(app, given);
+      const added = await checkSchedule(task, schedule as ScheduleOptions, app.prepareJob);
+      const refused = await upsertSchedules(sqlOf(options.tx), [toNewSchedule(added)], {
+        inCode: false,
+        isPatient: true,
+      });
       if (refused > 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
     },
     async remove(task, reference = {}) {
-      const { task: name, id } = keyOf(task, reference);
+      const { task: name, id } = keyOf(app, task, reference);
       if (periodic.find(name, id)) {
         throw new InvalidOptionError(
           "task",
@@ -113,8 +119,9 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
       }
       return deleteSchedule(sqlOf(reference.tx), name, id);
     },
-    async list({ tx } = {}) {
-      const { schedules, nowMs } = await showSchedules(sqlOf(tx));
+    async list(options = {}) {
+      checkKnownOptions("options", options, ["tx"]);
+      const { schedules, nowMs } = await showSchedules(sqlOf(options.tx));
       return schedules.map((schedule) => toPeriodicSchedule(schedule, nowMs));
     },
     pause: (task, reference = {}) => pause(true, task, reference),
@@ -129,7 +136,7 @@ async function runNow<Tx>(
   reference: ScheduleReference<Tx>,
 ): Promise<bigint> {
   const { tx } = reference;
-  const { task: taskName, id: periodicId } = keyOf(task, reference);
+  const { task: taskName, id: periodicId } = keyOf(app, task, reference);
   const { schedule, nowMs } = await findSchedule(app.sqlOf(tx), taskName, periodicId);
   const inCode = app.periodic.find(taskName, periodicId) !== undefined;
   if (!schedule && !inCode) throw new ScheduleNotFoundError(taskName, periodicId);
@@ -164,7 +171,19 @@ async function checkSchedule(
   return { task, schedule, args: JSON.parse(row.argsJson) as object };
 }
 
-function keyOf<Tx>(task: AnyTask | string, { periodicId = "" }: ScheduleReference<Tx>): { task: string; id: string } {
-  if (typeof task !== "string") checkTask("task", task);
-  return { task: typeof task === "string" ? task : task.name, id: periodicId };
+function keyOf<Tx>(
+  app: KnownTasks,
+  task: AnyTask | string,
+  reference: ScheduleReference<Tx>,
+): { task: string; id: string } {
+  checkKnownOptions("options", reference, ["periodicId", "tx"]);
+  const { periodicId = "" } = reference;
+  const id = periodicId === "" ? "" : checkName("periodicId", periodicId);
+  return { task: typeof task === "string" ? task : resolveTask(app, task).name, id };
+}
+
+/** What was put into a namespace has its schedules under the name that it has there. */
+function resolveTask({ tasks }: KnownTasks, task: AnyTask): AnyTask {
+  checkTask("task", task);
+  return tasks.resolve(task);
 }

@@ -51,7 +51,11 @@ export function resolveSchedule(where: string, options: ScheduleOptions): Resolv
   if (!MISSED_POLICIES.includes(missed)) {
     throw new InvalidOptionError("missed", missed, 'is not "skip", "once" or "all".');
   }
-  const maxDelaySeconds = Math.ceil(durationToMs(options.maxDelay ?? DEFAULT_MAX_DELAY, "maxDelay") / 1000);
+  const maxDelayMs = durationToMs(options.maxDelay ?? DEFAULT_MAX_DELAY, "maxDelay");
+  if (maxDelayMs < 1000) {
+    throw new InvalidOptionError("maxDelay", maxDelayMs, "ms is less than a second: every tick would come too late.");
+  }
+  const maxDelaySeconds = Math.ceil(maxDelayMs / 1000);
   if (maxDelaySeconds > MAX_DELAY_SECONDS) {
     throw new InvalidOptionError("maxDelay", maxDelaySeconds, `seconds is more than ${MAX_DELAY_SECONDS}, 68 years.`);
   }

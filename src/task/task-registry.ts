@@ -19,7 +19,7 @@ export class TaskRegistry {
     for (const task of tasks as readonly AnyTask[]) {
       checkTask("tasks", task);
       for (const name of [task.name, ...task.aliases]) {
-        if (this.#tasks.has(name)) throw new TaskAlreadyRegisteredError(name);
+        if (this.#tasks.has(name) || this.#builtin.has(name)) throw new TaskAlreadyRegisteredError(name);
         this.#tasks.set(name, task);
       }
       for (let origin = task.origin; origin; origin = origin.origin) {

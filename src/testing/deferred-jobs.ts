@@ -1,7 +1,10 @@
 import { AssertionError } from "node:assert";
 import { inspect, isDeepStrictEqual } from "node:util";
+import { appOptions } from "../app.ts";
 import type { App, Task } from "../index.ts";
+import { checkKnownOptions } from "../option-checks.ts";
 import { type DeferredJob, findDeferredJobs } from "../sql/find-deferred-jobs.ts";
+import { TaskRegistry } from "../task/task-registry.ts";
 import { appSql } from "./app-sql.ts";
 
 export interface DeferredJobsOptions<Input, Tx> {
@@ -32,9 +35,12 @@ export type DeepPartial<T> = T extends readonly unknown[]
 export async function deferredJobs<Input, Tx>(
   app: App<Tx>,
   task: Task<Input>,
-  { tx, args, queue }: DeferredJobsOptions<NoInfer<Input>, Tx> = {},
+  options: DeferredJobsOptions<NoInfer<Input>, Tx> = {},
 ): Promise<DeferredJob[]> {
-  const jobs = await findDeferredJobs(appSql(app, tx), task.name);
+  checkKnownOptions("deferredJobs", options, ["tx", "args", "queue"]);
+  const { tx, args, queue } = options;
+  const { name } = new TaskRegistry(appOptions(app).tasks).resolve(task);
+  const jobs = await findDeferredJobs(appSql(app, tx), name);
   return jobs.filter((job) => (queue === undefined || job.queue === queue) && has(job.args, args));
 }
 

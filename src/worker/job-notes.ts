@@ -74,7 +74,7 @@ export class JobNotes {
   #detail(level: LogLevel, message: string, fields: LogFields): string {
     const { attempts } = this.#job;
     const head = { level, message, attempt: attempts + 1, worker: String(this.#runtime.identity.id) };
-    const stored = toStorableJson(fields, MAX_FIELDS_BYTES);
+    const stored = toStorableJson(withErrors(fields), MAX_FIELDS_BYTES);
     if ("problem" in stored) return JSON.stringify({ ...head, fieldsProblem: stored.problem });
     const json = JSON.stringify(head);
     return stored.json === "{}" ? json : `${json.slice(0, -1)},"fields":${stored.json}}`;
@@ -113,6 +113,16 @@ export class JobNotes {
     this.#progress ??= progress;
     this.#lines.unshift(...lines);
   }
+}
+
+/** An error has nothing that JSON would keep. */
+function withErrors(fields: LogFields): LogFields {
+  const entries = Object.entries(fields).map(([key, value]) => {
+    if (!(value instanceof Error)) return [key, value];
+    const { name, message, stack } = value;
+    return [key, { name, message, stack: stack?.slice(0, MAX_MESSAGE) }];
+  });
+  return Object.fromEntries(entries);
 }
 
 function cut(message: string): string {

@@ -78,6 +78,8 @@ test("one that gives no ids, and options that are no middleware, are refused", a
   for (const deferMiddleware of [1, [1]] as never[]) {
     expect(() => queue.app([task], { deferMiddleware })).toThrow(InvalidOptionError);
   }
+  const two = queue.app([task], { deferMiddleware: [(_deferral, next) => next({ argsList: [{ n: 1 }, { n: 2 }] })] });
+  await expect(two.defer(task, { n: 1 })).rejects.toThrow("passed 2 elements as argsList of a single defer");
   const through = queue.app([task], { deferMiddleware: [(_deferral, next) => next()] });
   await expect(through.batchDefer(task, "x" as never)).rejects.toThrow("is not an array of arguments");
 });

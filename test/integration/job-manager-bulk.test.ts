@@ -154,6 +154,7 @@ describe("deleteMany", () => {
 
   test.each<[string, JobFilter]>([
     ["is empty", {}],
+    ["has arguments that all jobs contain", { args: {} }],
     ["has a field that is undefined", { queue: undefined, status: "todo" }],
   ])("refuses a filter that %s, as all other bulk changes do", async (_what, filter) => {
     const { jobs } = queue.app([task]);

@@ -4,6 +4,7 @@ import {
   defineTask,
   InvalidArgsError,
   InvalidOptionError,
+  namespace,
   type PeriodicTask,
   PeriodicTaskAlreadyRegisteredError,
   periodic,
@@ -261,6 +262,33 @@ describe("running a schedule now", () => {
     await app.periodic.runNow("t");
     await expect(app.periodic.runNow("t")).rejects.toThrow(AlreadyEnqueuedError);
   });
+});
+
+test("options that do not exist are refused, and change no other schedule", async () => {
+  const app = appOf(periodic(task, daily));
+  const wrong = { periodicid: "other" } as object;
+  for (const act of [
+    () => app.periodic.pause(task, wrong),
+    () => app.periodic.resume(task, wrong),
+    () => app.periodic.remove(task, wrong),
+    () => app.periodic.runNow(task, wrong),
+    () => app.periodic.list({ txx: 1 } as object),
+    () => app.periodic.add(task, daily, { txx: 1 } as object),
+  ]) {
+    await expect((async () => act())()).rejects.toThrow(InvalidOptionError);
+  }
+  expect(() => periodic(task, { ...daily, maxDelay: {} })).toThrow("maxDelay: 0 ms is less than a second");
+});
+
+test("what was put into a namespace has its schedules under the name there", async () => {
+  const own = namespace("ns", [task]);
+  const app = queue.app([...own], { periodic: [periodic(task, daily)] });
+  await app.periodic.add(task, { ...daily, periodicId: "more" });
+  await app.periodic.pause(task);
+  expect((await app.periodic.list()).map(({ taskName, periodicId }) => [taskName, periodicId])).toEqual([
+    ["ns:t", ""],
+    ["ns:t", "more"],
+  ]);
 });
 
 describe("the ticks of long ago", () => {

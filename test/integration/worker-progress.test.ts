@@ -122,7 +122,7 @@ test("log lines go to the logger, and stay with the job in their order, with lev
     name: "t",
     retry: 1,
     run: async (_args, context) => {
-      context.log("warn", `first ${context.attempt}`, { rows: 3, at: new Date(0) });
+      context.log("warn", `first ${context.attempt}`, { rows: 3, at: new Date(0), error: new TypeError("inner") });
       await new Promise((resolve) => setTimeout(resolve, 5));
       context.log("debug", "second\u0000");
       if (context.attempt === 1) throw new Error("again");
@@ -135,7 +135,12 @@ test("log lines go to the logger, and stay with the job in their order, with lev
   const at = "1970-01-01T00:00:00.000Z";
   expect(first).toMatchObject({
     type: "logged",
-    detail: { level: "warn", message: "first 1", fields: { rows: 3, at }, attempt: 1 },
+    detail: {
+      level: "warn",
+      message: "first 1",
+      fields: { rows: 3, at, error: { name: "TypeError", message: "inner" } },
+      attempt: 1,
+    },
   });
   expect(second?.detail).toEqual({
     level: "debug",
@@ -147,7 +152,7 @@ test("log lines go to the logger, and stay with the job in their order, with lev
   expect(retried?.type).toBe("deferred_for_retry");
   expect(third?.detail).toMatchObject({ message: "first 2", attempt: 2 });
   const job = { id: String(id), task: "t", attempt: 1 };
-  expect(logged).toContainEqual([{ job, rows: 3, at: new Date(0) }, "first 1"]);
+  expect(logged).toContainEqual([{ job, rows: 3, at: new Date(0), error: new TypeError("inner") }, "first 1"]);
 });
 
 test("lines are bounded in number and size, and none of it fails the job", async () => {

@@ -32,7 +32,7 @@ describe("a periodic task", () => {
       timezone: "Europe/Paris",
       periodicId: "p",
       missed: "all",
-      maxDelay: { milliseconds: 1 },
+      maxDelay: { milliseconds: 1001 },
     } as const;
     const { schedule } = periodic(task, { ...given, ...job });
     expect(schedule).toEqual({
@@ -40,7 +40,7 @@ describe("a periodic task", () => {
       timezone: "Europe/Paris",
       periodicId: "p",
       missed: "all",
-      maxDelaySeconds: 1,
+      maxDelaySeconds: 2,
       job,
     });
   });

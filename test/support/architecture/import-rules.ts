@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/sql/find-deferred-jobs.ts",
     "src/sql/shift-times.ts",
     "src/task/context-key.ts",
+    "src/task/task-registry.ts",
     "src/task/validate-args.ts",
   ],
   driver: ["kernel", "src/sql/statement.ts"],
