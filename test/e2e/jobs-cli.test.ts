@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -59,6 +62,23 @@ test("lists jobs by filter and in pages, as a table and as JSON, and shows one w
   expect(shown.output).toMatch(/^field +value\nid +2\nstatus +failed\n/);
   expect(shown.output).toMatch(/\nat +event +detail\n.* deferred .*\n2030\S+ +failed +\{"message":"no route"\}\n/);
   expect(workers.output).toMatch(/^id +name +queues +jobs .*\n7 +w +mail +0 +false /);
+});
+
+test("ends without a word when its reader has had enough", async () => {
+  const many =
+    "insert into procrastinate_jobs (task_name, args) select 'send', jsonb_build_object('text', repeat('x', 1000)) from generate_series(1, 900)";
+  await runSql(database.url, many);
+  const main = join(folder.path, "node_modules/procrastinate/dist/src/cli/main.js");
+  const child = spawn(process.execPath, [main, "jobs", "list", "--json", "--limit", "1000"], {
+    cwd: folder.path,
+    env: { ...process.env, DATABASE_URL: database.url, PROCRASTINATE_APP: "app.ts" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr.on("data", (data) => (errors += data));
+  child.stdout.once("data", () => child.stdout.destroy());
+  const [code] = await once(child, "close");
+  expect({ code, errors }).toEqual({ code: 0, errors: "" });
 });
 
 test("cancels and retries by ids and by filter, and says what became of each", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask, namespace } from "../../src/index.ts";
-import { runDueJobs } from "../../src/testing/index.ts";
+import { defineTask, namespace, removeOldJobs, TaskAlreadyRegisteredError } from "../../src/index.ts";
+import { expectDeferred, runDueJobs } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { FAST } from "../support/worker-run.ts";
 
@@ -45,4 +45,17 @@ test("tasks of a namespace run under its name, and defer each other as if there 
   expect(failed).toEqual([]);
   expect(ran.filter((name) => name === "billing:charge")).toHaveLength(4);
   expect(ran.filter((name) => name === "billing:receipt")).toHaveLength(4);
+});
+
+test("what was put into a namespace is looked for under its name there", async () => {
+  const raw = defineTask({ name: "raw", run: () => undefined });
+  const app = queue.app(namespace("ns", [raw]));
+  await app.defer(raw);
+  expect(await expectDeferred(app, raw, { times: 1 })).toHaveLength(1);
+  await expect(expectDeferred(app, raw, { times: 0 })).rejects.toThrow("found 1");
+});
+
+test("the name of a built-in task is taken", () => {
+  const mine = defineTask({ name: "mine", aliases: [removeOldJobs.name] });
+  expect(() => queue.app([mine])).toThrow(TaskAlreadyRegisteredError);
 });
