@@ -128,13 +128,14 @@ describe("wait", () => {
     const id = await app.defer(endless);
     const controller = new AbortController();
     const waiting = app.jobs.wait(id, { signal: controller.signal });
-    const gone = app.jobs.wait(id);
+    // Expected before the job is deleted: its rejection may come while the delete is still on its way back.
+    const gone = expect(app.jobs.wait(id)).rejects.toThrow(JobNotFoundError);
     const reason = new Error("the client hung up");
     controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);
     await expect(app.jobs.wait(id, { signal: controller.signal })).rejects.toBe(reason);
     await app.jobs.delete(id);
-    await expect(gone).rejects.toThrow(JobNotFoundError);
+    await gone;
     await expect(app.jobs.wait(id)).rejects.toThrow(JobNotFoundError);
   });
 });
