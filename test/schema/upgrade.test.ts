@@ -142,6 +142,7 @@ describe.each(Object.entries(WAYS))("an upgrade by %s", (_name, way) => {
     const start = (folder: AppFolder, worker: string): Child =>
       spawnChild(join(folder.path, "worker.mjs"), {
         cwd: folder.path,
+        isCompiled: true,
         env: { DATABASE_URL: database.url, WORKER: worker },
       });
     const check = (folder: AppFolder) => folder.run(CLI, ["schema", "check", "--app", "app.mjs"], env);

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MODULES = join(ROOT, "node_modules");
@@ -30,7 +31,7 @@ export interface ProgramRun {
  * Makes an app folder that has all that is installed here.
  *
  * @param dependencies What it has under another name than here: `{ "drizzle-orm": "drizzle-orm-next" }` is the other
- * major. The package itself is built and copied, so that it finds the app's own ORM.
+ * major. The package itself is copied as it was built, so that it finds the app's own ORM.
  */
 export function createAppFolder(dependencies: Readonly<Record<string, string>>): AppFolder {
   const path = mkdtempSync(join(tmpdir(), "procrastinate-app-"));
@@ -54,22 +55,9 @@ export function createAppFolder(dependencies: Readonly<Record<string, string>>):
   };
 }
 
-/** Builds the package as npm would publish it: what its manifest names. */
+/** Puts the built package there, as npm would. */
 export function installPackage(to: string): void {
-  buildPackage(join(to, "dist"));
-  const { files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  for (const file of ["package.json", ...files]) {
-    if (file !== "dist") cpSync(join(ROOT, file), join(to, file), { recursive: true });
-  }
-}
-
-function buildPackage(to: string): void {
-  const tsc = join(MODULES, "typescript", "bin", "tsc");
-  const build = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", to], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  if (build.status !== 0) throw new Error(`The package cannot be built: ${build.stdout}`);
+  cpSync(inject("packageFolder"), to, { recursive: true });
 }
 
 function runProgram(
@@ -82,7 +70,7 @@ function runProgram(
     // Symlinks stay what they are, or the programs would find this repository's packages instead of the app's.
     const child = spawn(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", ...command], {
       cwd,
-      env: { ...process.env, ...env, NO_COLOR: "1" },
+      env: { ...process.env, NODE_COMPILE_CACHE: inject("compileCache"), ...env, NO_COLOR: "1" },
       stdio: ["pipe", "pipe", "pipe"],
     });
     // It may end without having read it.

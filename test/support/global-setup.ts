@@ -1,5 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { buildPackage } from "./build-package.ts";
 import { readMigrations } from "./migrations.ts";
 import { runSql, withDatabase } from "./run-sql.ts";
 import { openPostgres } from "./temporary-postgres.ts";
@@ -8,16 +12,25 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The server of this run, and the database on it that has the queue's tables. */
     readonly postgres: { readonly url: string; readonly template: string };
+    /** A folder with the package as npm would publish it, which app folders copy. */
+    readonly packageFolder: string;
+    /** Where Node keeps what it compiled, for the programs that tests start again and again (from Node 22 on). */
+    readonly compileCache: string;
   }
 }
 
 /** Vitest calls this once before all tests, and what it returns after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await openPostgres();
+  const folder = mkdtempSync(join(tmpdir(), "procrastinate-build-"));
+  const packageFolder = join(folder, "package");
+  const [postgres] = await Promise.all([openPostgres(), buildPackage(packageFolder)]);
   const template = `procrastinate_test_${randomBytes(4).toString("hex")}`;
   await createTemplate(postgres.url, template);
   project.provide("postgres", { url: postgres.url, template });
+  project.provide("packageFolder", packageFolder);
+  project.provide("compileCache", join(folder, "compiled"));
   return async () => {
+    rmSync(folder, { recursive: true, force: true });
     await dropAll(postgres.url, template);
     await postgres.stop();
   };
