@@ -45,7 +45,15 @@ async function openPrisma(pool: pg.Pool): Promise<Connector<object>> {
 function connectPostgresJs(url: string, { max, settings }: ConnectionOptions): Connection {
   const connection = settings === undefined ? {} : { connection: { options: settings } };
   // Unnamed statements, as a pooler that shares connections between transactions needs them.
-  const sql = postgres(url, { max, prepare: false, backoff: () => 0.5, onnotice: () => undefined, ...connection });
+  const sql = postgres(url, {
+    max,
+    prepare: false,
+    backoff: () => 0.5,
+    // Otherwise a connection that is lost right after it was made ends the process (postgres.js 3.4.9).
+    fetch_types: false,
+    onnotice: () => undefined,
+    ...connection,
+  });
   // Without a limit it waits for ever after a connection was killed during a query (postgres.js 3.4.9).
   return { connector: drizzleConnector(drizzleJs(sql)), close: () => sql.end({ timeout: 1 }) };
 }

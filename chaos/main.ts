@@ -16,10 +16,17 @@ const { values: options } = parseArgs({
   options: {
     short: { type: "boolean", default: false },
     only: { type: "string" },
+    times: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
 
+if (options.times !== undefined && !/^[1-9]\d*$/.test(options.times))
+  throw new Error(`--times is ${options.times}; it wants how often each fault is tried, 1 or more`);
+
+const COMMAND = ["npm run chaos", ...(process.argv.length > 2 ? ["--"] : []), ...process.argv.slice(2)]
+  .filter((word) => word !== "--write")
+  .join(" ");
 const TEMPLATE = "chaos_template";
 const PATIENCE_MS = 30_000;
 const LONGEST_TRY_MS = { short: 90_000, full: 3_600_000 };
@@ -69,7 +76,8 @@ async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<L
   const skipped = scenario.whyNot?.(server);
   if (skipped !== undefined) console.log(`${fault}: NOT RUN, ${skipped}`);
   const outcomes: Outcome[] = [];
-  for (let turn = 0; skipped === undefined && turn < (options.short ? times.short : times.full); turn++) {
+  const tries = Number(options.times ?? (options.short ? times.short : times.full));
+  for (let turn = 0; skipped === undefined && turn < tries; turn++) {
     const startedAt = performance.now();
     const outcome = await play(scenario, server, turn);
     const problems = describeProblems(outcome);
@@ -93,7 +101,7 @@ try {
   const lines: Line[] = [];
   for (const scenario of wanted) lines.push(await playAll(scenario, server));
   console.log(`\n${renderTable(lines)}\n`);
-  if (options.write) writeTable(lines, `npm run chaos${options.short ? " -- --short" : ""}`, machine);
+  if (options.write) writeTable(lines, COMMAND, machine);
   if (!lines.every(isKept)) process.exitCode = 1;
 } finally {
   await killLeftChildren();

@@ -111,10 +111,12 @@ export class Stage {
     }
   }
 
-  async until(check: () => Promise<boolean>, what: string): Promise<void> {
+  async until(check: () => Promise<boolean>, what: string | (() => string)): Promise<void> {
     const deadline = performance.now() + this.#patienceMs;
     while (!(await check())) {
-      if (performance.now() > deadline) throw new Error(`Waited ${this.#patienceMs} ms in vain until ${what}`);
+      if (performance.now() > deadline) {
+        throw new Error(`Waited ${this.#patienceMs} ms in vain until ${typeof what === "string" ? what : what()}`);
+      }
       await sleep(10);
     }
   }
@@ -145,7 +147,7 @@ export class Stage {
       const id = await this.#insist(() => this.deferring.batch("plain", 1, { queue, priority: 100 }));
       await this.until(
         async () => (await this.rows(STARTED, [id])).length > 0,
-        `the probe was started by ${name}, which says ${JSON.stringify(this.#sayings(name))}`,
+        () => `the probe was started by ${name}, which says ${JSON.stringify(this.#sayings(name))}`,
       );
       const [row] = await this.rows<{ at: number }>(STARTED, [id]);
       this.recovered((row?.at ?? Number.POSITIVE_INFINITY) - sinceMs, limitMs);
@@ -154,7 +156,8 @@ export class Stage {
   }
 
   #sayings(name: string): readonly string[] {
-    return this.crew.alive.find((member) => member.name === name)?.child.lines.slice(-10) ?? [];
+    const child = this.crew.alive.find((member) => member.name === name)?.child;
+    return [...(child?.lines.slice(-10) ?? []), ...(child?.errors.slice(-30) ?? [])];
   }
 
   async #insist(run: () => Promise<bigint[]>): Promise<string> {
