@@ -1,6 +1,7 @@
 import type { WorkerOptions } from "procrastinate";
 import { type Child, spawnChild } from "../test/support/child.ts";
 import { DRIVERS, type Driver } from "./connectors.ts";
+import { thisMoment } from "./ledger.ts";
 import type { WorkerSettings } from "./worker.ts";
 
 /** Short, so that a try takes seconds; the promises are in these terms. */
@@ -57,6 +58,7 @@ export class Crew {
   readonly #url: string;
   readonly #alive = new Set<CrewMember>();
   readonly #turn: number;
+  readonly #since = thisMoment();
   #started = 0;
 
   /** @param turn which driver the first worker has */
@@ -86,6 +88,7 @@ export class Crew {
       max: given.max ?? 16,
       settings: given.settings,
       clockOffMs: given.clockOffMs,
+      since: this.#since,
       options: {
         ...(given.allQueues ? {} : { queues: [...SHARED_QUEUES, queue] }),
         concurrency: 8,

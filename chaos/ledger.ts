@@ -19,16 +19,30 @@ create index on chaos_runs (job_id)`;
 const AGAIN_MS = 50;
 const JOT_BATCH = 2000;
 
+/** One moment, by both clocks of this machine. */
+export interface Moment {
+  readonly wallMs: number;
+  /** Of the clock that all processes of a machine share and nobody sets. */
+  readonly monotonicNs: string;
+}
+
+export function thisMoment(): Moment {
+  return { wallMs: Date.now(), monotonicNs: String(process.hrtime.bigint()) };
+}
+
 /** Notes what the handlers of one worker do. */
 export class Ledger {
   readonly #sql: SqlExecutor;
   readonly #worker: string;
+  readonly #since: Moment;
   readonly #jotted: object[] = [];
   #flushing: NodeJS.Timeout | undefined;
 
-  constructor(sql: SqlExecutor, worker: string) {
+  /** @param since the same moment for all workers, so that what they jot down can be put in order */
+  constructor(sql: SqlExecutor, worker: string, since: Moment) {
     this.#sql = sql;
     this.#worker = worker;
+    this.#since = since;
   }
 
   /** Notes that a run begins, before it does anything; gives its name. */
@@ -49,7 +63,9 @@ export class Ledger {
 
   /** Notes a run that takes no time, together with others: a million of them could not wait for two commits each. */
   jot({ id, lock }: Job): void {
-    this.#jotted.push({ run: randomUUID(), id: String(id), lock, at: performance.timeOrigin + performance.now() });
+    // Not by `performance.timeOrigin`: those of two processes were milliseconds apart, more than a job takes here.
+    const sinceMs = Number(process.hrtime.bigint() - BigInt(this.#since.monotonicNs)) / 1e6;
+    this.#jotted.push({ run: randomUUID(), id: String(id), lock, at: this.#since.wallMs + sinceMs });
     if (this.#jotted.length === JOT_BATCH) this.flush().catch(() => process.exit(71));
     else this.#flushing ??= setTimeout(() => void this.flush().catch(() => process.exit(71)), AGAIN_MS);
   }

@@ -76,7 +76,8 @@ async function playAll(scenario: Scenario, server: TemporaryPostgres): Promise<L
   const skipped = scenario.whyNot?.(server);
   if (skipped !== undefined) console.log(`${fault}: NOT RUN, ${skipped}`);
   const outcomes: Outcome[] = [];
-  const tries = Number(options.times ?? (options.short ? times.short : times.full));
+  const usual = options.short ? times.short : times.full;
+  const tries = usual === 0 ? 0 : Number(options.times ?? usual);
   for (let turn = 0; skipped === undefined && turn < tries; turn++) {
     const startedAt = performance.now();
     const outcome = await play(scenario, server, turn);

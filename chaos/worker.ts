@@ -2,7 +2,7 @@
 import { createApp, silentLogger, type WorkerOptions } from "procrastinate";
 import { tasksOf } from "./behaviours.ts";
 import { connect, type Driver } from "./connectors.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, type Moment } from "./ledger.ts";
 
 export interface WorkerSettings {
   readonly name: string;
@@ -13,15 +13,17 @@ export interface WorkerSettings {
   /** Settings of its sessions. */
   readonly settings?: string | undefined;
   readonly options: WorkerOptions;
+  /** When the first worker of its crew was started, the same for all. */
+  readonly since: Moment;
   /** How wrong its clock is. Default: not at all. */
   readonly clockOffMs?: number | undefined;
 }
 
 const given = JSON.parse(process.env["CHAOS_WORKER"] ?? "") as WorkerSettings;
-const { name, url, driver, max, settings, clockOffMs = 0 } = given;
+const { name, url, driver, max, settings, since, clockOffMs = 0 } = given;
 if (clockOffMs !== 0) setClockOff(clockOffMs);
 const { connector, close } = await connect(driver, url, { max, settings });
-const ledger = new Ledger(connector.pool, name);
+const ledger = new Ledger(connector.pool, name, since);
 const app = createApp({ connector, tasks: tasksOf(connector, ledger), logger: silentLogger });
 const worker = app.createWorker({ name, ...given.options });
 worker.on("start_worker", ({ workerId }) => console.log(`started ${workerId}`));
