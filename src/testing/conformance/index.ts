@@ -1,5 +1,6 @@
 // "procrastinate/testing/conformance": what every connector must do, for whoever writes one for another driver.
 import type { Connector } from "../../index.ts";
+import { checkKnownOptions } from "../../option-checks.ts";
 import { type CaseDefinition, createScene } from "./case.ts";
 import { deferCases } from "./defer-cases.ts";
 import { jobCases } from "./job-cases.ts";
@@ -52,8 +53,10 @@ const CASES: readonly CaseDefinition[] = [
  */
 export function conformanceCases<Tx extends object>(
   connect: () => Connector<Tx> | Promise<Connector<Tx>>,
-  { listens = true, singleSession = false }: ConformanceOptions = {},
+  options: ConformanceOptions = {},
 ): readonly ConformanceCase[] {
+  checkKnownOptions("conformanceCases", options, ["listens", "singleSession"]);
+  const { listens = true, singleSession = false } = options;
   const applies = ({ needs }: CaseDefinition): boolean =>
     (needs !== "listen" || listens) && (needs !== "sessions" || !singleSession);
   return CASES.filter(applies).map(({ name, check }) => ({
