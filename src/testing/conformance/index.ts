@@ -7,6 +7,7 @@ import { jobCases } from "./job-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { periodicCases } from "./periodic-cases.ts";
 import { queueCases } from "./queue-cases.ts";
+import { retentionCases } from "./retention-cases.ts";
 import { statementCases } from "./statement-cases.ts";
 import { taskCases } from "./task-cases.ts";
 import { testingCases } from "./testing-cases.ts";
@@ -36,6 +37,7 @@ const CASES: readonly CaseDefinition[] = [
   ...jobCases,
   ...periodicCases,
   ...queueCases,
+  ...retentionCases,
   ...testingCases,
   ...listenCases,
   ...taskCases,
