@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type DeferMiddleware, defineTask, InvalidOptionError, MiddlewareError, namespace } from "../../src/index.ts";
+import {
+  type DeferMiddleware,
+  defineTask,
+  InvalidOptionError,
+  MiddlewareError,
+  namespace,
+  periodic,
+} from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { FAST } from "../support/worker-run.ts";
@@ -147,4 +154,19 @@ test("a task that the app does not have still goes through it where deferByName 
   const app = queue.app([task], { deferMiddleware: [(deferral, next) => next({ ...deferral })] });
   await app.deferByName("strange", {}, { allowUnknown: true });
   expect(await queue.jobs()).toMatchObject([{ task: "strange" }]);
+});
+
+test("what is deferred by hand of a schedule goes through it, its ticks do not", async () => {
+  const said: string[] = [];
+  const ticking = defineTask({ name: "ticking", run: () => undefined });
+  const app = queue.app([ticking], {
+    deferMiddleware: [noting(said, "a")],
+    periodic: [periodic(ticking, { cron: "@yearly", maxDelay: { weeks: 100 } })],
+  });
+  await runDueJobs(app, FAST);
+  await queue.pool.query("update procrastinate_schedules set last_tick = last_tick - 366 * 86400");
+  expect((await runDueJobs(app, FAST)).succeeded).toHaveLength(1);
+  expect(said).toEqual([]);
+  await app.periodic.runNow(ticking);
+  expect(said[0]).toBe("a ticking 1 false");
 });
