@@ -24,6 +24,8 @@ export interface WorkerEventMap {
   lease_lost: { readonly job: Job };
   /** A handler ignored its aborted signal; the worker goes on without it. */
   job_abandoned: { readonly job: Job };
+  /** A handler called this after its run had ended: it is not written. Told once a run. */
+  note_after_end: { readonly job: Job; readonly method: "progress" | "log" };
   task_not_found: { readonly job: Job };
   jobs_fetched: { readonly count: number; readonly durationMs: number };
   jobs_rescued: { readonly workerIds: readonly bigint[]; readonly rescued: number; readonly ended: number };

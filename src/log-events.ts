@@ -24,6 +24,11 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   job_interrupted: ["info", ({ job }) => `Job ${label(job)} was interrupted and waits again`],
   lease_lost: ["warn", ({ job }) => `Job ${label(job)} no longer belongs to this worker`],
   job_abandoned: ["error", ({ job }) => `Job ${label(job)} ignores its signal; the worker goes on without it`],
+  note_after_end: [
+    "warn",
+    ({ job, method }) =>
+      `Job ${label(job)} called context.${method} after its run had ended: await in the handler what it starts`,
+  ],
   task_not_found: ["error", ({ job }) => `No task here is named ${job.taskName}: job ${job.id} fails`],
   jobs_fetched: ["debug", ({ count, durationMs }) => `Fetched ${count} jobs in ${durationMs.toFixed(1)} ms`],
   jobs_rescued: [

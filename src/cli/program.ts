@@ -60,6 +60,6 @@ export function createProgram(): Command {
   addWorkersCommand(program, context);
   addPeriodicCommand(program, context);
   addSchemaCommand(program, context);
-  addCompletion(program);
+  addCompletion(program, context);
   return program;
 }

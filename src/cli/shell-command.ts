@@ -5,8 +5,9 @@ import type { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
 import type { AnyApp } from "./load-app.ts";
 import { addOption } from "./options.ts";
+import { runScript } from "./shell-script.ts";
 
-/** `procrastinate shell`: JavaScript with the app at hand, line by line, or one expression from the command line. */
+/** `procrastinate shell`: JavaScript with the app at hand, line by line, what is piped in, or one expression. */
 export function addShellCommand(program: Command, context: CommandContext): void {
   const command = program.command("shell").description("try things on the app, in JavaScript");
   command.argument("[code]", "evaluate this, print what it gives, and exit");
@@ -15,7 +16,7 @@ export function addShellCommand(program: Command, context: CommandContext): void
     const code = argument ?? command.opts<{ eval?: string }>().eval;
     const app = await context.loadApp();
     const names = namesOf(app);
-    if (code === undefined) return interact(names, context);
+    if (code === undefined) return process.stdin.isTTY ? interact(names, context) : runScript(names, process.stdin);
     const value = await evaluate(code, names);
     if (value !== undefined) context.print(typeof value === "string" ? value : inspect(value, { depth: 6 }));
   });

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import type { WorkerInfo } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
 import { addFlag, flagOf } from "./options.ts";
-import { printRows } from "./print-rows.ts";
+import { type Cell, printRows } from "./print-rows.ts";
 
 /** `procrastinate workers list`: the workers of all processes. */
 export function addWorkersCommand(program: Command, context: CommandContext): void {
@@ -13,12 +14,14 @@ export function addWorkersCommand(program: Command, context: CommandContext): vo
   command.action(async () => {
     const json = flagOf(command, "json", context.environment) ?? false;
     const app = await context.loadApp();
-    const rows = (await app.workers.list()).map(
-      ({ id, name, queues, runningJobs, idle, startedAt, lastHeartbeat }) => ({
-        ...{ id, name, queues: json ? queues : (queues?.join(",") ?? "(all)") },
-        ...{ jobs: runningJobs, idle, started: startedAt, heartbeat: lastHeartbeat },
-      }),
-    );
-    printRows(context, rows, { json });
+    const workers = await app.workers.list();
+    printRows(context, json ? workers.map((worker) => ({ ...worker })) : workers.map(toRow), { json });
   });
+}
+
+function toRow({ id, name, queues, runningJobs, idle, startedAt, lastHeartbeat }: WorkerInfo): Record<string, Cell> {
+  return {
+    ...{ id, name, queues: queues?.join(",") ?? "(all)" },
+    ...{ jobs: runningJobs, idle, started: startedAt, heartbeat: lastHeartbeat },
+  };
 }

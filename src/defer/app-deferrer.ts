@@ -6,7 +6,7 @@ import { MiddlewareError } from "../task/middleware.ts";
 import { type AnyTask, checkTask, type Task } from "../task/task.ts";
 import type { TaskRegistry } from "../task/task-registry.ts";
 import type { JobDeferrer } from "./defer-jobs.ts";
-import { type DeferMiddleware, layerDefer } from "./defer-middleware.ts";
+import { type DeferMiddleware, type Deferral, layerDefer } from "./defer-middleware.ts";
 import { checkDeferOptions } from "./new-job.ts";
 
 export interface AppDeferrerOptions<Tx> {
@@ -20,6 +20,8 @@ export interface AppDeferrer<Tx> extends Deferrer<Tx> {
   configure<Input>(task: Task<Input>, options: DeferOptions<Tx>): BoundDeferrer<Input, Tx>;
 }
 
+type Known = (task: AnyTask) => AnyTask;
+
 interface Write<Tx> {
   defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint>;
   batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]>;
@@ -27,8 +29,9 @@ interface Write<Tx> {
 
 /** @throws InvalidOptionError when `middleware` is not a list of functions. */
 export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDeferrerOptions<Tx>): AppDeferrer<Tx> {
-  const layered = withMiddleware(written, checkFunctions("deferMiddleware", middleware));
-  const jobs = ofTheApp(tasks, layered);
+  const known = (task: AnyTask): AnyTask => knownTask(tasks, task);
+  const layered = withMiddleware(written, checkFunctions("deferMiddleware", middleware), known);
+  const jobs = ofTheApp(known, layered);
   const named = (name: string, allowUnknown = false): AnyTask =>
     tasks.find(name) ?? (allowUnknown ? defineTask({ name }) : tasks.get(name));
   return {
@@ -54,23 +57,24 @@ export function createDeferrer<Tx>({ jobs: written, tasks, middleware }: AppDefe
 }
 
 /** A task that the app does not have would be deferred in vain: its workers have no handler for it. */
-function ofTheApp<Tx>(tasks: TaskRegistry, jobs: Write<Tx>): Write<Tx> {
-  const known = (task: AnyTask): AnyTask => {
-    checkTask("task", task);
-    const resolved = tasks.resolve(task);
-    // It throws where there is none.
-    tasks.get(resolved.name);
-    return resolved;
-  };
+function knownTask(tasks: TaskRegistry, task: AnyTask): AnyTask {
+  checkTask("task", task);
+  const resolved = tasks.resolve(task);
+  // It throws where there is none.
+  tasks.get(resolved.name);
+  return resolved;
+}
+
+function ofTheApp<Tx>(known: Known, jobs: Write<Tx>): Write<Tx> {
   return {
     defer: async (task, args, options) => jobs.defer(known(task), args, options),
     batchDefer: async (task, argsList, options) => jobs.batchDefer(known(task), argsList, options),
   };
 }
 
-function withMiddleware<Tx>(jobs: JobDeferrer<Tx>, layers: readonly DeferMiddleware[]): Write<Tx> {
+function withMiddleware<Tx>(jobs: JobDeferrer<Tx>, layers: readonly DeferMiddleware[], known: Known): Write<Tx> {
   if (layers.length === 0) return jobs;
-  const write = layerDefer(layers, async ({ task, argsList, options, isBatch }) => {
+  const writeJobs = async ({ task, argsList, options, isBatch }: Deferral): Promise<readonly bigint[]> => {
     const given = options as DeferOptions<Tx>;
     if (isBatch) return jobs.batchDefer(task, argsList, given);
     if (argsList.length !== 1) {
@@ -78,7 +82,8 @@ function withMiddleware<Tx>(jobs: JobDeferrer<Tx>, layers: readonly DeferMiddlew
       throw new MiddlewareError(message);
     }
     return [await jobs.defer(task, argsList[0], given)];
-  });
+  };
+  const write = layerDefer(layers, { write: writeJobs, known });
   return {
     async defer(task, args, options) {
       const [id] = await write({ task, argsList: [args], options: options as DeferOptions, isBatch: false });

@@ -1,3 +1,5 @@
+import { InvalidOptionError } from "../errors.ts";
+import { checkKnownOptions } from "../option-checks.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
 import { MiddlewareError } from "../task/middleware.ts";
 import type { AnyTask } from "../task/task.ts";
@@ -14,8 +16,9 @@ export interface Deferral {
 }
 
 /**
- * Wraps the writing of jobs: `next` writes them and gives their ids, in the order of `argsList`; what is passed to it
- * replaces the arguments or options. Returns the ids. What it throws, the caller gets.
+ * Wraps the writing of jobs: `next`, called once, writes them and gives their ids, in the order of `argsList`; what is
+ * passed to it replaces the task, which is one of the app's, the arguments or options. Returns the ids. What it throws,
+ * the caller gets.
  */
 export type DeferMiddleware = (deferral: Deferral, next: DeferNext) => Promise<readonly bigint[]>;
 
@@ -23,17 +26,44 @@ export type DeferNext = (
   changed?: Partial<Pick<Deferral, "task" | "argsList" | "options">>,
 ) => Promise<readonly bigint[]>;
 
+export interface LayeredDefer {
+  readonly write: (deferral: Deferral) => Promise<readonly bigint[]>;
+  /** The app's own task for one that a layer wants deferred instead. @throws TaskNotFoundError, InvalidOptionError */
+  readonly known: (task: AnyTask) => AnyTask;
+}
+
 /** Puts layers around what writes jobs, the first one outermost. */
-export function layerDefer(
-  layers: readonly DeferMiddleware[],
-  write: (deferral: Deferral) => Promise<readonly bigint[]>,
-): (deferral: Deferral) => Promise<readonly bigint[]> {
+export function layerDefer(layers: readonly DeferMiddleware[], { write, known }: LayeredDefer): LayeredDefer["write"] {
   return layers.reduceRight<typeof write>(
     (inner, layer) => async (deferral) => {
-      const ids = await layer(deferral, (changed) => inner({ ...deferral, ...changed }));
+      let isCalled = false;
+      const ids = await layer(deferral, async (changed = {}) => {
+        if (isCalled) throw new MiddlewareError(CALLED_TWICE);
+        isCalled = true;
+        return inner(change(deferral, changed, known));
+      });
       if (Array.isArray(ids) && (deferral.isBatch || typeof ids[0] === "bigint")) return ids;
       throw new MiddlewareError("A deferMiddleware returned no ids. Return what next() gave.");
     },
     write,
   );
+}
+
+const CALLED_TWICE =
+  "A deferMiddleware called next() twice, which would write the jobs twice. Call it once; pass what else is to be written as further elements of argsList, or defer it by app.defer.";
+
+/** What is undefined stays as it was. @throws InvalidOptionError, TaskNotFoundError */
+function change(deferral: Deferral, changed: Partial<Deferral>, known: LayeredDefer["known"]): Deferral {
+  checkKnownOptions("next", changed, ["task", "argsList", "options", "isBatch"]);
+  const { task = deferral.task, argsList = deferral.argsList, options = deferral.options } = changed;
+  // Whoever spreads the deferral passes it on, too.
+  const { isBatch = deferral.isBatch } = changed;
+  if (isBatch !== deferral.isBatch) {
+    const fix = "cannot be changed: a defer stays one, and so does a batchDefer. Leave it out.";
+    throw new InvalidOptionError("next.isBatch", isBatch, fix);
+  }
+  if (!Array.isArray(argsList)) {
+    throw new InvalidOptionError("next.argsList", argsList, "is not an array. Give it the arguments of each job.");
+  }
+  return { task: task === deferral.task ? task : known(task), argsList, options, isBatch };
 }

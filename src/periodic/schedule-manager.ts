@@ -15,6 +15,7 @@ import type { PrepareJob } from "./prepare-ticks.ts";
 import { findScheduleJob, type KnownTasks } from "./schedule-job.ts";
 import { type ResolvedSchedule, resolveSchedule, type ScheduleOptions } from "./schedule-options.ts";
 import { type PeriodicSchedule, toNewSchedule, toPeriodicSchedule } from "./schedule-row.ts";
+import { SEEN_WITHIN_MS } from "./schedule-upkeep.ts";
 
 /** A schedule that is made at run time: its arguments are plain JSON, the same for every job. */
 export type NewScheduleOptions<Input> = Omit<ScheduleOptions, "lock" | "queueingLock"> & {
@@ -37,7 +38,10 @@ export interface ScheduleReference<Tx> extends InTransaction<Tx> {
   readonly periodicId?: string;
 }
 
-/** The schedules that are stored in the database, of the code and of run time: `app.periodic`. */
+/**
+ * The schedules that are stored in the database, of the code and of run time: `app.periodic`. A task can be given by its
+ * name or an alias; what was added under a former name, which is an alias now, is found too.
+ */
 export interface ScheduleManager<Tx> {
   /**
    * Stores a schedule, which workers that have the task then defer, from now on. One of the same task and `periodicId`
@@ -55,7 +59,8 @@ export interface ScheduleManager<Tx> {
   /**
    * Removes a schedule; jobs that were deferred stay. Gives whether there was one.
    *
-   * @throws InvalidOptionError for one that is in the code of this app.
+   * @throws InvalidOptionError for one that is in the code of this app, or that a worker of another one has had in its code
+   * within the last two hours: it would be back.
    */
   remove(task: AnyTask | string, options?: ScheduleReference<Tx>): Promise<boolean>;
 
@@ -86,16 +91,15 @@ export interface ScheduleManagerOptions<Tx> extends KnownTasks {
 }
 
 export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): ScheduleManager<Tx> {
-  const { sqlOf, periodic } = app;
+  const { sqlOf } = app;
   const pause = async (isPaused: boolean, task: AnyTask | string, reference: ScheduleReference<Tx>): Promise<void> => {
     const key = keyOf(app, task, reference);
     const sql = sqlOf(reference.tx);
-    if (await pauseSchedule(sql, { ...key, isPaused })) return;
-    const inCode = periodic.find(key.task, key.id);
-    if (!inCode) throw new ScheduleNotFoundError(key.task, key.id);
+    for (const name of key.names) if (await pauseSchedule(sql, { task: name, id: key.id, isPaused })) return;
+    if (!key.inCode) throw new ScheduleNotFoundError(key.task, key.id);
     // No worker was there yet.
-    await upsertSchedules(sql, [toNewSchedule(inCode)], { inCode: true, isPatient: true });
-    await pauseSchedule(sql, { ...key, isPaused });
+    await upsertSchedules(sql, [toNewSchedule(key.inCode)], { inCode: true, isPatient: true });
+    await pauseSchedule(sql, { task: key.task, id: key.id, isPaused });
   };
   return {
     async add(given, schedule, options = {}) {
@@ -108,17 +112,7 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
       });
       if (refused > 0) throw new PeriodicTaskAlreadyRegisteredError(task.name, added.schedule.periodicId);
     },
-    async remove(task, reference = {}) {
-      const { task: name, id } = keyOf(app, task, reference);
-      if (periodic.find(name, id)) {
-        throw new InvalidOptionError(
-          "task",
-          name,
-          "has this schedule in the code. Pause it, or take it out of createApp({ periodic }).",
-        );
-      }
-      return deleteSchedule(sqlOf(reference.tx), name, id);
-    },
+    remove: (task, reference = {}) => remove(app, task, reference),
     async list(options = {}) {
       checkKnownOptions("options", options, ["tx"]);
       const { schedules, nowMs } = await showSchedules(sqlOf(options.tx));
@@ -130,17 +124,42 @@ export function createScheduleManager<Tx>(app: ScheduleManagerOptions<Tx>): Sche
   };
 }
 
+async function remove<Tx>(
+  app: ScheduleManagerOptions<Tx>,
+  task: AnyTask | string,
+  reference: ScheduleReference<Tx>,
+): Promise<boolean> {
+  const { names, id, inCode } = keyOf(app, task, reference);
+  const [name] = names;
+  if (inCode) {
+    const fix = "has this schedule in the code. Pause it, or take it out of createApp({ periodic }).";
+    throw new InvalidOptionError("task", name, fix);
+  }
+  for (const each of names) {
+    const { isGone, seenAtMs } = await deleteSchedule(app.sqlOf(reference.tx), {
+      ...{ task: each, id, seenWithinMs: SEEN_WITHIN_MS },
+    });
+    if (isGone) return true;
+    if (seenAtMs !== undefined) {
+      const at = new Date(Math.floor(seenAtMs)).toISOString();
+      const fix = `has this schedule in the code of another app, or of another version of this one, whose worker would write it again: last at ${at}. Pause it, or take it out of that code, and remove it two hours after its last worker stopped.`;
+      throw new InvalidOptionError("task", each, fix);
+    }
+  }
+  return false;
+}
+
 async function runNow<Tx>(
   app: ScheduleManagerOptions<Tx>,
   task: AnyTask | string,
   reference: ScheduleReference<Tx>,
 ): Promise<bigint> {
   const { tx } = reference;
-  const { task: taskName, id: periodicId } = keyOf(app, task, reference);
-  const { schedule, nowMs } = await findSchedule(app.sqlOf(tx), taskName, periodicId);
-  const inCode = app.periodic.find(taskName, periodicId) !== undefined;
+  const { task: taskName, names, id: periodicId, inCode } = keyOf(app, task, reference);
+  const { schedule, nowMs } = await findStored(app.sqlOf(tx), names, periodicId);
   if (!schedule && !inCode) throw new ScheduleNotFoundError(taskName, periodicId);
-  const job = findScheduleJob({ taskName, periodicId, inCode, job: schedule?.job }, app);
+  const stored = schedule?.job;
+  const job = findScheduleJob({ taskName, periodicId, inCode: inCode !== undefined, job: stored }, app);
   if (!job) {
     // Throws where it is the task that is missing.
     app.tasks.get(taskName);
@@ -148,6 +167,17 @@ async function runNow<Tx>(
   }
   const options = { ...job.options, ...(tx === undefined ? {} : { tx }) };
   return app.defer(job.task, job.argsAt(new Date(Math.floor(nowMs))), options);
+}
+
+/** The first that there is of a schedule's names. */
+async function findStored(
+  sql: QueueSql,
+  [name, ...others]: ScheduleKey["names"],
+  id: string,
+): ReturnType<typeof findSchedule> {
+  const found = await findSchedule(sql, name, id);
+  const [other, ...rest] = others;
+  return found.schedule || other === undefined ? found : findStored(sql, [other, ...rest], id);
 }
 
 /** What a worker would refuse at each tick is refused now. */
@@ -171,15 +201,28 @@ async function checkSchedule(
   return { task, schedule, args: JSON.parse(row.argsJson) as object };
 }
 
-function keyOf<Tx>(
-  app: KnownTasks,
-  task: AnyTask | string,
-  reference: ScheduleReference<Tx>,
-): { task: string; id: string } {
+interface ScheduleKey {
+  /** The task's name, or what was given where the app has no such task. */
+  readonly task: string;
+  /** Under which it may be stored, the likeliest first. */
+  readonly names: readonly [string, ...string[]];
+  readonly id: string;
+  /** The schedule, if it is in the code of this app. */
+  readonly inCode: PeriodicTask | undefined;
+}
+
+function keyOf<Tx>(app: KnownTasks, given: AnyTask | string, reference: ScheduleReference<Tx>): ScheduleKey {
   checkKnownOptions("options", reference, ["periodicId", "tx"]);
   const { periodicId = "" } = reference;
   const id = periodicId === "" ? "" : checkName("periodicId", periodicId);
-  return { task: typeof task === "string" ? task : resolveTask(app, task).name, id };
+  const task = typeof given === "string" ? app.tasks.find(given) : resolveTask(app, given);
+  const name = task?.name ?? (given as string);
+  const inCode = app.periodic.find(name, id);
+  // What has a former name in the database is what it was before its task was renamed in the code.
+  if (inCode || !task) return { task: name, names: [name], id, inCode };
+  const first = typeof given === "string" ? given : name;
+  const others = [name, ...task.aliases].filter((each) => each !== first);
+  return { task: name, names: [first, ...others], id, inCode };
 }
 
 /** What was put into a namespace has its schedules under the name that it has there. */

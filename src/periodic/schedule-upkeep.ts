@@ -7,6 +7,8 @@ import type { QueueSql } from "../sql/statement.ts";
 import type { PeriodicRegistry } from "./periodic-task.ts";
 
 const INTERVAL_MS = 3_600_000;
+/** What a worker has in its code it says at least this often, and a little later when it is busy. */
+export const SEEN_WITHIN_MS = 2 * INTERVAL_MS;
 /** Two versions of an app may run side by side for as long as a roll-out takes, and a version may come back. */
 const LEFT_AFTER_MS = 7 * 86_400_000;
 const PRUNE_AFTER_SECONDS = 7 * 86_400;

@@ -57,9 +57,13 @@ export type ByName<Options> = Options & {
 /** A task with some options already given. */
 export interface BoundDeferrer<Input, Tx> {
   /** As `app.defer`; options given here override the bound ones. */
-  defer(...rest: DeferParameters<Input, DeferOptions<Tx>>): Promise<bigint>;
+  defer(this: void, ...rest: DeferParameters<Input, DeferOptions<Tx>>): Promise<bigint>;
   /** As `app.batchDefer`; options given here override the bound ones. */
-  batchDefer(argsList: readonly (Input & JsonCompatible<Input>)[], options?: BatchDeferOptions<Tx>): Promise<bigint[]>;
+  batchDefer(
+    this: void,
+    argsList: readonly (Input & JsonCompatible<Input>)[],
+    options?: BatchDeferOptions<Tx>,
+  ): Promise<bigint[]>;
 }
 
 /** What can defer jobs: an app, or the context of a running job. */
@@ -70,7 +74,11 @@ export interface Deferrer<Tx> {
    * @throws InvalidArgsError, InvalidOptionError before anything is written; AlreadyEnqueuedError, which leaves the
    * caller's transaction usable; SchemaMismatchError, DatabaseError.
    */
-  defer<Input>(task: Task<Input>, ...rest: DeferParameters<NoInfer<Input>, DeferOptions<Tx>>): Promise<bigint>;
+  defer<Input>(
+    this: void,
+    task: Task<Input>,
+    ...rest: DeferParameters<NoInfer<Input>, DeferOptions<Tx>>
+  ): Promise<bigint>;
 
   /**
    * Writes one job per arguments, all or none, and gives their ids in the same order.
@@ -78,6 +86,7 @@ export interface Deferrer<Tx> {
    * @throws as `defer`; AlreadyEnqueuedError when any queueing lock is taken or given twice.
    */
   batchDefer<Input>(
+    this: void,
     task: Task<Input>,
     argsList: readonly (NoInfer<Input> & JsonCompatible<NoInfer<Input>>)[],
     options?: BatchDeferOptions<Tx>,
@@ -91,12 +100,14 @@ export interface Deferrer<Tx> {
    * @throws TaskNotFoundError when the app has no such task; else as `defer`.
    */
   deferByName<Named extends AnyTask = Task<JsonObject>>(
+    this: void,
     name: string,
     ...rest: DeferParameters<TaskInput<Named>, ByName<DeferOptions<Tx>>>
   ): Promise<bigint>;
 
   /** As `batchDefer`, with the name or an alias of a task. @throws as `deferByName` and `batchDefer`. */
   batchDeferByName<Named extends AnyTask = Task<JsonObject>>(
+    this: void,
     name: string,
     argsList: readonly (TaskInput<Named> & JsonCompatible<TaskInput<Named>>)[],
     options?: ByName<BatchDeferOptions<Tx>>,

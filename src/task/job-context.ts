@@ -13,10 +13,10 @@ export interface WorkerHandle {
    * Asks the worker to stop, as `worker.stop()` does, and does not wait for it: the handler that calls it goes on, within
    * the worker's `shutdownGrace`.
    */
-  stop(): void;
+  stop(this: void): void;
 }
 
-/** What a handler gets beside its arguments. */
+/** What a handler gets beside its arguments. Its functions can be taken out of it: `{ log, progress, defer }`. */
 export interface JobContext extends Deferrer<object> {
   readonly job: Job;
   /** The number of this run, from 1. */
@@ -34,31 +34,34 @@ export interface JobContext extends Deferrer<object> {
    *
    * @throws InvalidOptionError when it was given nothing.
    */
-  get<Value>(key: ContextKey<Value>): Value;
+  get<Value>(this: void, key: ContextKey<Value>): Value;
   /**
    * Says how far the run is: a percentage, or any JSON of up to 64 KiB, in the job's column `progress`. Costs one
    * statement at a time: while that is under way the last value waits, and it is written before the job ends. It stays
    * when the job ends or is retried, until another value comes.
    *
+   * After the run has ended it is not written, which the worker's event `note_after_end` tells.
+   *
    * @throws InvalidArgsError when the value is no JSON.
    */
-  progress<Value>(value: Value & JsonCompatible<Value>): void;
+  progress<Value>(this: void, value: Value & JsonCompatible<Value>): void;
   /**
    * Logs a line to the worker's logger and keeps it with the job, as an event of type `logged`: the first 1,000 of a run,
-   * messages of up to 4,000 characters, fields of up to 8 KiB.
+   * messages of up to 4,000 characters, fields of up to 8 KiB. After the run has ended the line is only logged.
    */
-  log(level: LogLevel, message: string, fields?: LogFields): void;
+  log(this: void, level: LogLevel, message: string, fields?: LogFields): void;
   /**
    * Marks the job as succeeded inside the caller's ORM transaction, so that its writes and the job's completion
    * commit together or not at all. Call it last in the transaction and let its error out.
    *
    * @param tx The transaction of the app's ORM.
    * @param result Stored on the job; absent for none.
-   * @throws LeaseLostError when the job no longer belongs to this worker: the transaction must roll back.
+   * @throws LeaseLostError when the job no longer belongs to this worker, or the run has ended: the transaction must roll
+   * back.
    */
-  complete(tx: object): Promise<void>;
+  complete(this: void, tx: object): Promise<void>;
   // Not one signature with `result?`: TypeScript would infer only the first member of a union.
-  complete<Result>(tx: object, result: Result & JsonResult<Result>): Promise<void>;
+  complete<Result>(this: void, tx: object, result: Result & JsonResult<Result>): Promise<void>;
 }
 
 type JsonResult<T> = T extends undefined ? undefined : JsonCompatible<T>;

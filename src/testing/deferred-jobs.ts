@@ -2,7 +2,7 @@ import { AssertionError } from "node:assert";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { appOptions } from "../app.ts";
 import type { App, Task } from "../index.ts";
-import { checkKnownOptions } from "../option-checks.ts";
+import { checkInteger, checkKnownOptions } from "../option-checks.ts";
 import { type DeferredJob, findDeferredJobs } from "../sql/find-deferred-jobs.ts";
 import { TaskRegistry } from "../task/task-registry.ts";
 import { appSql } from "./app-sql.ts";
@@ -15,6 +15,8 @@ export interface DeferredJobsOptions<Input, Tx> {
   /** Only jobs in this queue. */
   readonly queue?: string;
 }
+
+const OPTIONS = ["tx", "args", "queue"];
 
 export interface ExpectDeferredOptions<Input, Tx> extends DeferredJobsOptions<Input, Tx> {
   /** How many jobs there are; 0 for none. Default: one or more. */
@@ -30,14 +32,14 @@ export type DeepPartial<T> = T extends readonly unknown[]
 /**
  * The jobs of a task that were deferred, in whatever status, by id.
  *
- * @throws DatabaseError, SchemaMismatchError
+ * @throws InvalidOptionError, DatabaseError, SchemaMismatchError
  */
 export async function deferredJobs<Input, Tx>(
   app: App<Tx>,
   task: Task<Input>,
   options: DeferredJobsOptions<NoInfer<Input>, Tx> = {},
 ): Promise<DeferredJob[]> {
-  checkKnownOptions("deferredJobs", options, ["tx", "args", "queue"]);
+  checkKnownOptions("deferredJobs", options, OPTIONS);
   const { tx, args, queue } = options;
   const { name } = new TaskRegistry(appOptions(app).tasks).resolve(task);
   const jobs = await findDeferredJobs(appSql(app, tx), name);
@@ -47,13 +49,16 @@ export async function deferredJobs<Input, Tx>(
 /**
  * Fails unless a job of the task was deferred, or as many as `times` says. Gives the jobs.
  *
- * @throws AssertionError that tells what was deferred instead; DatabaseError, SchemaMismatchError
+ * @throws AssertionError that tells what was deferred instead; InvalidOptionError, DatabaseError, SchemaMismatchError
  */
 export async function expectDeferred<Input, Tx>(
   app: App<Tx>,
   task: Task<Input>,
-  { times, ...options }: ExpectDeferredOptions<NoInfer<Input>, Tx> = {},
+  given: ExpectDeferredOptions<NoInfer<Input>, Tx> = {},
 ): Promise<DeferredJob[]> {
+  checkKnownOptions("expectDeferred", given, [...OPTIONS, "times"]);
+  const { times, ...options } = given;
+  if (times !== undefined) checkInteger("times", times, 0, Number.MAX_SAFE_INTEGER);
   const jobs = await deferredJobs(app, task, options as DeferredJobsOptions<Input, Tx>);
   if (times === undefined ? jobs.length > 0 : jobs.length === times) return jobs;
   const { tx } = options;

@@ -10,7 +10,9 @@ import {
   type Task,
   TaskNotRunnableError,
 } from "../index.ts";
+import { checkInteger, checkKnownOptions } from "../option-checks.ts";
 import { ContextValues } from "../task/context-key.ts";
+import { checkTask } from "../task/task.ts";
 import { validateArgs } from "../task/validate-args.ts";
 
 /** A job that a handler deferred while it was tried. */
@@ -44,13 +46,15 @@ export type RunTaskOptions = Partial<Omit<JobContext, "job">> & {
  * context that only records.
  *
  * @param options Overrides of the context: `{ attempt: 3, signal, logger }`.
- * @throws what the handler throws; InvalidArgsError; TaskNotRunnableError when the task has no handler.
+ * @throws what the handler throws; InvalidOptionError; InvalidArgsError; TaskNotRunnableError when the task has no handler.
  */
 export async function runTask<Input, Output>(
   task: Task<Input, Output>,
   args: NoInfer<Input> & JsonCompatible<NoInfer<Input>>,
   options: RunTaskOptions = {},
 ): Promise<TaskRun> {
+  checkTask("task", task);
+  checkRunTaskOptions(task, options);
   if (!task.run) throw new TaskNotRunnableError(task.name);
   const stored = JSON.parse(JSON.stringify(args)) as JsonObject;
   const record: Record = { deferred: [], progress: [], completed: undefined };
@@ -58,6 +62,19 @@ export async function runTask<Input, Output>(
   const result = await task.run((await validateArgs(task, stored)) as never, context as never);
   return { result, ...record };
 }
+
+const CONTEXT = ["attempt", "signal", "logger", "worker", "get", "progress", "log", "complete"];
+const DEFERS = ["defer", "batchDefer", "deferByName", "batchDeferByName"];
+
+function checkRunTaskOptions(task: AnyTask, options: RunTaskOptions): void {
+  checkKnownOptions("runTask", options, [...CONTEXT, ...DEFERS, "job", "context"]);
+  const { attempt, job } = options;
+  if (attempt !== undefined) checkInteger("attempt", attempt, 1, MAX_ATTEMPT);
+  if (job !== undefined) checkKnownOptions("runTask.job", job, Object.keys(sampleJob(task, {}, 1)));
+}
+
+/** What the table holds. */
+const MAX_ATTEMPT = 2_147_483_647;
 
 interface Record {
   readonly deferred: RecordedDefer[];

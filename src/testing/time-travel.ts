@@ -1,5 +1,6 @@
 import { type Duration, durationToMs } from "../duration.ts";
 import { type App, InvalidOptionError } from "../index.ts";
+import { checkKnownOptions } from "../option-checks.ts";
 import { shiftTimes } from "../sql/shift-times.ts";
 import { appSql } from "./app-sql.ts";
 
@@ -15,8 +16,10 @@ import { appSql } from "./app-sql.ts";
 export async function timeTravel<Tx>(
   app: App<Tx>,
   duration: Duration,
-  { tx }: { readonly tx?: Tx } = {},
+  options: { readonly tx?: Tx } = {},
 ): Promise<void> {
+  checkKnownOptions("timeTravel", options, ["tx"]);
+  const { tx } = options;
   const ms = durationToMs(duration, "duration");
   if (ms > MAX_MS) throw new InvalidOptionError("duration", ms, "ms is longer than 100 years.");
   await shiftTimes(appSql(app, tx), ms);

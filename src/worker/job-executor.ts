@@ -94,6 +94,7 @@ export class JobExecutor {
 
   #ended(task: AnyTask, running: RunningJob, end: RunEnd | AbandonedRun): MaybePromise<Outcome | Undecided> {
     this.#running.delete(running);
+    running.end();
     if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     if (running.notes) return running.flushNotes().then(() => this.#decideEnded(task, running, end));
     return this.#decideEnded(task, running, end);

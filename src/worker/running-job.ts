@@ -11,7 +11,10 @@ import type { JobContext, WorkerHandle } from "../task/job-context.ts";
 import { JobNotes } from "./job-notes.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
-/** One run of a job: the context of its handler, and what the worker knows of it. */
+/**
+ * One run of a job: the context of its handler, and what the worker knows of it. The context's functions are getters, so
+ * that a handler can take them out of it, and a job that uses none pays for none.
+ */
 export class RunningJob implements JobContext {
   readonly job: Job;
   readonly startedAt: number;
@@ -20,6 +23,8 @@ export class RunningJob implements JobContext {
   #abortReason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
   #completed = false;
+  #hasEnded = false;
+  #hasSpokenLate = false;
   /** By the transaction in which the handler completes the job. */
   #isRowLocked = false;
   /** Made when the handler says something. */
@@ -57,8 +62,9 @@ export class RunningJob implements JobContext {
     return { name: options.name, queues: options.queues, stop: requestStop };
   }
 
-  get<Value>(key: ContextKey<Value>): Value {
-    return this.#runtime.options.context.get(key);
+  get get(): JobContext["get"] {
+    const { context } = this.#runtime.options;
+    return <Value>(key: ContextKey<Value>): Value => context.get(key);
   }
 
   get abortReason(): AbortReason | undefined {
@@ -124,16 +130,39 @@ export class RunningJob implements JobContext {
     return this.#notes;
   }
 
-  progress(value: unknown): void {
-    this.#openNotes.progress(value);
+  get progress(): JobContext["progress"] {
+    return (value: unknown): void => {
+      if (this.#isLate("progress")) return;
+      this.#openNotes.progress(value);
+    };
   }
 
-  log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    this.#openNotes.log(level, message, fields);
-    this.logger[level](fields, message);
+  get log(): JobContext["log"] {
+    return (level: LogLevel, message: string, fields: LogFields = {}): void => {
+      if (!this.#isLate("log")) this.#openNotes.log(level, message, fields);
+      this.logger[level](fields, message);
+    };
   }
 
-  async complete(tx: object, result?: unknown): Promise<void> {
+  /** The run is over: what its handler says from now on is not written. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Nobody waits for what was left running, so an error there could end the process, and the other jobs with it. */
+  #isLate(method: "progress" | "log"): boolean {
+    if (!this.#hasEnded) return false;
+    if (!this.#hasSpokenLate) this.#runtime.events.emit("note_after_end", { job: this.job, method });
+    this.#hasSpokenLate = true;
+    return true;
+  }
+
+  get complete(): JobContext["complete"] {
+    return (tx: object, result?: unknown): Promise<void> => this.#complete(tx, result);
+  }
+
+  async #complete(tx: object, result: unknown): Promise<void> {
+    if (this.#hasEnded) throw new LeaseLostError(this.job.id, "its run has ended. Await in the handler what it starts");
     const problem = result === undefined ? undefined : findJsonProblem(result, "result");
     if (problem) throw new InvalidArgsError(this.job.taskName, problem.path, problem.problem);
     const { connector, tables, options, identity } = this.#runtime;

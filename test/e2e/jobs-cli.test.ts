@@ -38,6 +38,8 @@ beforeEach(async () => {
   );
 });
 
+const DATE = expect.stringMatching(/^\d{4}-.*Z$/);
+
 async function cli(...args: string[]): Promise<{ code: number | null; output: string }> {
   const env = { DATABASE_URL: database.url, PROCRASTINATE_APP: "app.ts" };
   return folder.run("procrastinate/dist/src/cli/main.js", args, env);
@@ -49,11 +51,12 @@ const statuses = async (): Promise<string[]> =>
   );
 
 test("lists jobs by filter and in pages, as a table and as JSON, and shows one with its history", async () => {
-  const [table, json, shown, workers] = await Promise.all([
+  const [table, json, shown, workers, workersJson] = await Promise.all([
     cli("jobs", "list", "--status", "failed", "--limit", "2", "--order", "desc"),
     cli("jobs", "list", "--args", '{"to":"ada"}', "--json"),
     cli("jobs", "show", "2"),
     cli("workers", "list"),
+    cli("workers", "list", "--json"),
   ]);
   expect(table.output).toMatch(
     /^id +status +task .*\n4 +failed +send +mail .*2030-01-01T00:00:00.000Z\n3 .*\nThere are more: --cursor \S+\n$/,
@@ -62,6 +65,8 @@ test("lists jobs by filter and in pages, as a table and as JSON, and shows one w
   expect(shown.output).toMatch(/^field +value\nid +2\nstatus +failed\n/);
   expect(shown.output).toMatch(/\nat +event +detail\n.* deferred .*\n2030\S+ +failed +\{"message":"no route"\}\n/);
   expect(workers.output).toMatch(/^id +name +queues +jobs .*\n7 +w +mail +0 +false /);
+  const worker = { id: "7", name: "w", queues: ["mail"], runningJobs: 0, idle: false };
+  expect(JSON.parse(workersJson.output)).toEqual({ ...worker, startedAt: DATE, lastHeartbeat: DATE });
 });
 
 test("ends without a word when its reader has had enough", async () => {

@@ -91,6 +91,19 @@ describe("a tick", () => {
     expect(await runOnce(app)).toEqual([]);
   });
 
+  test("whose job was deleted stays seen to", async () => {
+    const app = appOf(periodic(task, hourly));
+    await runOnce(app);
+    const latest = hourOf(await absent(queue, 3600));
+    await runOnce(app);
+    const [job] = await queue.jobs();
+    await app.jobs.delete(job?.id ?? 0n);
+    await queue.pool.query("update procrastinate_schedules set last_tick = last_tick - 3600");
+    expect(await runOnce(app)).toEqual([["periodic_task_already_deferred", latest]]);
+    expect(await queue.jobs()).toEqual([]);
+    expect(await storedTicks(queue)).toEqual([[latest, job?.id.toString()]]);
+  });
+
   test("that has a row already has no second job, whatever the schedule says", async () => {
     const app = appOf(periodic(task, hourly));
     await runOnce(app);

@@ -73,6 +73,20 @@ test("failed jobs are kept for 30 days and other finished jobs for 7; living one
   expect(rows).toEqual([{ events: 7 }]);
 });
 
+test("a cancelled job is as old as its end, however late it was to run, or how often it was changed", async () => {
+  const app = queue.app([task]);
+  const id = await app.defer(task, {}, { scheduleIn: { days: 90 } });
+  await app.jobs.reschedule(id, { scheduleIn: { days: 100 } });
+  await app.jobs.cancel(id);
+  await walk(walkOf());
+  expect(await left()).toEqual(["cancelled 0"]);
+  await queue.pool.query(
+    "update procrastinate_jobs set deferred_at = now() - interval '9 days', finished_at = now() - interval '8 days'",
+  );
+  await walk(walkOf());
+  expect(await left()).toEqual([]);
+});
+
 test("each status is kept as the app says", async () => {
   for (const status of ALL) for (const days of [100, 2]) await insert(status, days);
   await walk(walkOf({ succeeded: { days: 1 }, failed: "never", cancelled: { days: 200 }, aborted: { hours: 60 } }));

@@ -217,6 +217,49 @@ describe("the schedules", () => {
     await expect(app.periodic.remove(task, { periodicId: "code" })).rejects.toThrow("Pause it, or take it out");
   });
 
+  test("that another app has in its code are not removed while its workers would write them again", async () => {
+    await runOnce(appOf(periodic(task, daily)));
+    const { periodic: schedules } = appOf();
+    await schedules.pause("t");
+    const refused = schedules.remove("t");
+    await expect(refused).rejects.toMatchObject({ code: "invalid_option", option: "task" });
+    await expect(refused).rejects.toThrow(
+      /^task: "t" has this schedule in the code of another app.* last at \d{4}-.*Z\. Pause it, or take it out of that code/,
+    );
+    await queue.transaction((tx) => expect(schedules.remove(task, { tx })).rejects.toThrow("code of another app"));
+    expect(await schedules.list()).toMatchObject([{ inCode: true, pausedAt: expect.any(Date) }]);
+    await absent(queue, 2 * 3600 + 1);
+    expect(await schedules.remove("t")).toBe(true);
+    expect(await schedules.list()).toEqual([]);
+  });
+
+  test("are found by an alias of their task, and by a name that it had when they were added", async () => {
+    const ran: unknown[] = [];
+    const was = defineTask<{ n?: number }>({ name: "was" });
+    const renamed = defineTask({
+      ...{ name: "is", aliases: ["was"] },
+      run: ({ n }: { n?: number }) => ran.push(n),
+    });
+    await queue.app([was]).periodic.add(was, { ...daily, args: { n: 1 } });
+    const app = queue.app([renamed], { periodic: [periodic(renamed, { ...daily, periodicId: "code" })] });
+    await app.periodic.add(renamed, { ...daily, periodicId: "new" });
+    const paused = async () => (await app.periodic.list()).filter(({ pausedAt }) => pausedAt !== null).length;
+    for (const given of ["was", "is", renamed] as const) {
+      for (const periodicId of ["", "code", "new"]) await app.periodic.pause(given, { periodicId });
+      expect(await paused()).toBe(3);
+      for (const periodicId of ["", "code", "new"]) await app.periodic.resume(given, { periodicId });
+      expect(await paused()).toBe(0);
+      await app.periodic.runNow(given);
+    }
+    await runOnce(app);
+    expect(ran).toEqual([1, 1, 1]);
+    await expect(app.periodic.remove("was", { periodicId: "code" })).rejects.toThrow("in the code. Pause it");
+    expect(await app.periodic.remove("was", { periodicId: "new" })).toBe(true);
+    expect(await app.periodic.remove("is")).toBe(true);
+    expect(await app.periodic.remove("is")).toBe(false);
+    expect(await names(app)).toEqual(["code"]);
+  });
+
   test("that nobody has are not paused, resumed or run", async () => {
     const { periodic: schedules } = appOf();
     const reference = { periodicId: "x" };

@@ -8,6 +8,7 @@ import {
   retryStrategy,
   TaskNotRunnableError,
 } from "../../src/index.ts";
+import { conformanceCases } from "../../src/testing/conformance/index.ts";
 import { deferredJobs, expectDeferred, runDueJobs, runTask, timeTravel } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
@@ -213,4 +214,20 @@ describe("runTask", () => {
     const dates = defineTask({ name: "d", run: ({ at }: { at: string }) => typeof at });
     expect((await runTask(dates, { at: new Date(0) as never })).result).toBe("string");
   });
+});
+
+test.each<[option: string, call: () => unknown]>([
+  ["expectDeferred.timse", () => expectDeferred(queue.app([task]), task, { timse: 1 } as never)],
+  ["expectDeferred", () => expectDeferred(queue.app([task]), task, null as never)],
+  ["times", () => expectDeferred(queue.app([task]), task, { times: -1 })],
+  ["deferredJobs.times", () => deferredJobs(queue.app([task]), task, { times: 1 } as never)],
+  ["runTask.atempt", () => runTask(task, { n: 1 }, { atempt: 2 } as never)],
+  ["runTask.job.que", () => runTask(task, { n: 1 }, { job: { que: "q" } } as never)],
+  ["attempt", () => runTask(task, { n: 1 }, { attempt: 0 })],
+  ["task", () => runTask("t" as never, {})],
+  ["timeTravel.tsx", () => timeTravel(queue.app([task]), { days: 1 }, { tsx: 1 } as never)],
+  ["worker.concurency", () => runDueJobs(queue.app([task]), { concurency: 1 } as never)],
+  ["conformanceCases.listen", () => conformanceCases(() => queue.connector, { listen: false } as never)],
+])("what does not exist is refused: %s", async (option, call) => {
+  await expect((async () => call())()).rejects.toMatchObject({ code: "invalid_option", option });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { contextKey, defineTask, type JobMiddleware, MiddlewareError } from "../../src/index.ts";
+import { type ContextValue, contextKey, defineTask, type JobMiddleware, MiddlewareError } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
@@ -176,6 +176,24 @@ test("a handler gets what its worker was given, and an error that says how where
   expect(failed[0]?.error).toMatchObject({
     code: "invalid_option",
     message: expect.stringContaining("mailer.with(value)"),
+  });
+});
+
+test("a key has one value, and its name no other key: a handler with a key made anew is told so", async () => {
+  const key = contextKey<number>("limit");
+  const same = contextKey<number>("limit");
+  const task = defineTask({ name: "t", run: (_args, context) => context.get(same) });
+  const app = queue.app([task]);
+  const worker = (...context: ContextValue[]) => app.createWorker({ context });
+  expect(() => worker(key.with(1), key.with(2))).toThrow('context: "limit" is given two values. Give it one.');
+  expect(() => worker(key.with(1), same.with(2))).toThrow(
+    'context: "limit" is the name of two keys. Make the key once',
+  );
+  await app.defer(task);
+  const { failed } = await runDueJobs(app, { ...FAST, context: [key.with(1)] });
+  expect(failed[0]?.error).toMatchObject({
+    code: "invalid_option",
+    message: expect.stringContaining("under another key of that name. Make the key once and import it"),
   });
 });
 

@@ -53,6 +53,15 @@ export const saying = defineTask({
     context.log("fatal", "text");
     // @ts-expect-error a line has a message
     context.log("info", { field: 1 });
+    // They need no `this`, which the linter's rule against unbound methods asks for.
+    const { progress, log, complete, defer, get } = context;
+    expectTypeOf<ThisParameterType<typeof progress>>().toEqualTypeOf<void>();
+    expectTypeOf<ThisParameterType<typeof log>>().toEqualTypeOf<void>();
+    expectTypeOf<ThisParameterType<typeof complete>>().toEqualTypeOf<void>();
+    expectTypeOf<ThisParameterType<typeof defer>>().toEqualTypeOf<void>();
+    expectTypeOf<ThisParameterType<typeof get>>().toEqualTypeOf<void>();
+    // @ts-expect-error progress is JSON, out of its context, too
+    progress(new Date(0));
   },
 });
 

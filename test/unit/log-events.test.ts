@@ -23,6 +23,7 @@ const EVENTS: { readonly [Name in WorkerEvent]: WorkerEventMap[Name] } = {
   job_interrupted: { job },
   lease_lost: { job },
   job_abandoned: { job },
+  note_after_end: { job, method: "log" },
   task_not_found: { job },
   jobs_fetched: { count: 1, durationMs: 1 },
   jobs_rescued: { workerIds: [1n], rescued: 1, ended: 1 },

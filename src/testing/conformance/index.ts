@@ -1,11 +1,13 @@
 // "procrastinate/testing/conformance": what every connector must do, for whoever writes one for another driver.
 import type { Connector } from "../../index.ts";
+import { checkKnownOptions } from "../../option-checks.ts";
 import { type CaseDefinition, createScene } from "./case.ts";
 import { deferCases } from "./defer-cases.ts";
 import { jobCases } from "./job-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { periodicCases } from "./periodic-cases.ts";
 import { queueCases } from "./queue-cases.ts";
+import { retentionCases } from "./retention-cases.ts";
 import { statementCases } from "./statement-cases.ts";
 import { taskCases } from "./task-cases.ts";
 import { testingCases } from "./testing-cases.ts";
@@ -35,6 +37,7 @@ const CASES: readonly CaseDefinition[] = [
   ...jobCases,
   ...periodicCases,
   ...queueCases,
+  ...retentionCases,
   ...testingCases,
   ...listenCases,
   ...taskCases,
@@ -52,8 +55,10 @@ const CASES: readonly CaseDefinition[] = [
  */
 export function conformanceCases<Tx extends object>(
   connect: () => Connector<Tx> | Promise<Connector<Tx>>,
-  { listens = true, singleSession = false }: ConformanceOptions = {},
+  options: ConformanceOptions = {},
 ): readonly ConformanceCase[] {
+  checkKnownOptions("conformanceCases", options, ["listens", "singleSession"]);
+  const { listens = true, singleSession = false } = options;
   const applies = ({ needs }: CaseDefinition): boolean =>
     (needs !== "listen" || listens) && (needs !== "sessions" || !singleSession);
   return CASES.filter(applies).map(({ name, check }) => ({

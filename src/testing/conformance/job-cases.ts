@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AlreadyEnqueuedError, defineTask, JobStatusError } from "../../index.ts";
+import { AlreadyEnqueuedError, defineTask, JobStatusError, JobWaitTimeoutError } from "../../index.ts";
 import { runDueJobs } from "../run-due-jobs.ts";
 import type { CaseDefinition } from "./case.ts";
 
@@ -97,4 +97,18 @@ const abortsJobs: CaseDefinition = {
   },
 };
 
-export const jobCases: readonly CaseDefinition[] = [looksAtJobs, changesJobs, abortsJobs];
+const waitsForJobs: CaseDefinition = {
+  name: "waits for the end of a job, no longer than it is told, and gives its result",
+  async check({ app, queue }) {
+    const task = defineTask({ name: "conformance.awaited", queue, storeResult: true, run: () => ({ text: TEXT }) });
+    const working = app([task]);
+    const id = await working.defer(task);
+    await assert.rejects(working.jobs.wait(id, { timeout: { milliseconds: 20 } }), JobWaitTimeoutError);
+    const waiting = working.jobs.wait(id, { timeout: { seconds: 20 } });
+    await runDueJobs(working, { queues: [queue] });
+    const { status, result, finishedAt } = await waiting;
+    assert.deepEqual([status, result, finishedAt instanceof Date], ["succeeded", { text: TEXT }, true]);
+  },
+};
+
+export const jobCases: readonly CaseDefinition[] = [looksAtJobs, changesJobs, abortsJobs, waitsForJobs];

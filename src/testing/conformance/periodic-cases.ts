@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { defineTask, periodic } from "../../index.ts";
+import { runDueJobs } from "../run-due-jobs.ts";
 import { type CaseDefinition, eventually, query } from "./case.ts";
 
 const defersTicks: CaseDefinition = {
@@ -39,4 +40,32 @@ const defersTicks: CaseDefinition = {
   },
 };
 
-export const periodicCases: readonly CaseDefinition[] = [defersTicks];
+/** As if the worker had been away for a year. */
+const FORGET = "delete from procrastinate_periodic_defers where task_name = $1::text";
+const MISS = "update procrastinate_schedules set last_tick = last_tick - 86400 * 400 where task_name = $1::text";
+
+const defersMissedTicks: CaseDefinition = {
+  name: "makes up for a missed tick once, not while it is paused, and leaves it out where the queueing lock is taken",
+  async check({ connector, app, queue }) {
+    const task = defineTask({ name: queue, queue, queueingLock: queue, run: (_args: { n: number }) => undefined });
+    const own = app([task]);
+    const yearly = { cron: "@yearly", missed: "once", maxDelay: { weeks: 60 }, args: { n: 1 } } as const;
+    const runMissed = async (): Promise<number> => {
+      for (const statement of [FORGET, MISS]) await query(connector.pool, statement, [queue]);
+      return (await runDueJobs(own, { queues: [queue] })).succeeded.length;
+    };
+    await own.periodic.add(task, yearly);
+    assert.equal(await runMissed(), 1);
+    await own.periodic.pause(queue);
+    assert.equal(await runMissed(), 0);
+    await own.periodic.resume(queue);
+    const waiting = await own.defer(task, { n: 2 }, { scheduleIn: { hours: 1 } });
+    assert.equal(await runMissed(), 0);
+    const [schedule] = (await own.periodic.list()).filter(({ taskName }) => taskName === queue);
+    assert.deepEqual([schedule?.lastTick instanceof Date, schedule?.lastJobId], [true, null]);
+    assert.equal((await own.jobs.get(waiting)).status, "todo");
+    assert.equal(await own.periodic.remove(queue), true);
+  },
+};
+
+export const periodicCases: readonly CaseDefinition[] = [defersTicks, defersMissedTicks];

@@ -61,4 +61,32 @@ const passes: CaseDefinition = {
   },
 };
 
-export const taskCases: readonly CaseDefinition[] = [tells, passes];
+const leavesNothing: CaseDefinition = {
+  name: "deletes a job that its handler completed, with what it said, and lists its worker meanwhile",
+  async check({ connector, app, queue }) {
+    const listed: (readonly [string[] | undefined, number, boolean])[] = [];
+    const task = defineTask({
+      name: "conformance.deleted",
+      queue,
+      run: async (_args, { worker, log, progress, complete }) => {
+        log("info", "said");
+        progress(1);
+        const mine = (await working.workers.list()).find(({ name }) => name === worker.name);
+        if (mine) listed.push([mine.queues?.slice(), mine.runningJobs, mine.startedAt instanceof Date]);
+        await connector.transaction((tx) => complete(tx));
+      },
+    });
+    const working = app([task]);
+    const id = await working.defer(task);
+    const run = await runDueJobs(working, { queues: [queue], name: queue, deleteJobs: "successful" });
+    assert.deepEqual([run.succeeded.length, listed], [1, [[[queue], 1, true]]]);
+    const left = `select (select count(*)::int from procrastinate_jobs where id = $1::text::bigint) as jobs,
+      (select count(*)::int from procrastinate_events where job_id = $1::text::bigint) as events`;
+    assert.deepEqual({ ...(await query(connector.pool, left, [String(id)]))[0] }, { jobs: 0, events: 0 });
+    await working.checkHealth();
+    const { tablesVersion, packageVersion } = await working.checkTables();
+    assert.equal(tablesVersion, packageVersion);
+  },
+};
+
+export const taskCases: readonly CaseDefinition[] = [tells, passes, leavesNothing];

@@ -114,4 +114,34 @@ const wakes: CaseDefinition = {
   },
 };
 
-export const workerCases: readonly CaseDefinition[] = [runsJobs, drains, completes, fences, wakes];
+const DIE = `with dead as (
+    insert into procrastinate_workers (name, last_heartbeat) values ($2::text, now() - interval '1 hour') returning id
+  ) update procrastinate_jobs j set status = 'doing', lease = 1, started_at = now(), running_lock = j.lock, worker_id = dead.id
+  from dead where j.id = $1::text::bigint`;
+
+const rescues: CaseDefinition = {
+  name: "takes back the job of a worker that died, and with it its lock",
+  async check({ connector, app, queue }) {
+    const ran: bigint[] = [];
+    const task = defineTask({
+      ...{ name: "conformance.rescued", queue, lock: queue },
+      run: (_args, { job }) => ran.push(job.id),
+    });
+    const working = app([task]);
+    const ids = await working.batchDefer(task, [{}, {}]);
+    await query(connector.pool, DIE, [String(ids[0]), queue]);
+    assert.deepEqual(
+      (await working.jobs.listStalled()).map(({ id }) => id).filter((id) => ids.includes(id)),
+      ids.slice(0, 1),
+    );
+    const worker = working.createWorker({ queues: [queue], installSignalHandlers: false });
+    const done = worker.run();
+    await eventually("both jobs ran", () => ran.length === 2);
+    await worker.stop();
+    await done;
+    assert.deepEqual(ran, ids);
+    assert.equal((await working.jobs.history(ids[0] ?? 0n)).filter(({ type }) => type === "rescued").length, 1);
+  },
+};
+
+export const workerCases: readonly CaseDefinition[] = [runsJobs, drains, completes, fences, wakes, rescues];

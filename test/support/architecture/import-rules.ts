@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/sql/shift-times.ts",
     "src/task/context-key.ts",
     "src/task/task-registry.ts",
+    "src/task/task.ts",
     "src/task/validate-args.ts",
   ],
   driver: ["kernel", "src/sql/statement.ts"],
