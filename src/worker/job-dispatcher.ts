@@ -23,6 +23,8 @@ export interface DispatcherParts {
   readonly paused: PausedQueues;
   /** A slot or room for prefetched jobs became free. */
   readonly onCapacity: () => void;
+  /** A run lost its lease. Should the job have been claimed anew here meanwhile, nobody runs it. */
+  readonly onLost: () => void;
 }
 
 /** Keeps the claimed jobs, starts them as slots become free, and hands their outcomes to the completer. */
@@ -33,6 +35,8 @@ export class JobDispatcher {
   /** Lanes whose handler was given up inside the transaction that completes its job: their lock stays taken. */
   readonly #parked = new Map<Lane, { readonly job: Job }>();
   #buffered = 0;
+  /** The highest id so far. */
+  #newest = 0n;
   #ended = 0;
   #stopped = false;
   readonly #onIdle: (() => void)[] = [];
@@ -80,7 +84,8 @@ export class JobDispatcher {
    *
    * @param claimedAt When their claim was sent: it may have been made any time since.
    */
-  add(jobs: readonly Job[], claimedAt: number): void {
+  add(claimed: readonly Job[], claimedAt: number): void {
+    const jobs = this.#withoutHeld(claimed);
     if (jobs.length === 0) return;
     if (this.#stopped) {
       this.#parts.completer.release(jobs);
@@ -103,6 +108,20 @@ export class JobDispatcher {
     // Its fetch may have begun before a queue was paused.
     if (!this.#parts.paused.isEmpty) this.releasePaused();
     this.dispatch();
+  }
+
+  /**
+   * Leaves out what waits or runs here under the same lease: a crash of Postgres took its claim back, and the worker has
+   * claimed it anew. It must not run twice at once; the run that there is will end it, as both claims have one lease.
+   */
+  #withoutHeld(jobs: readonly Job[]): readonly Job[] {
+    const before = this.#newest;
+    for (const { id } of jobs) if (id > this.#newest) this.#newest = id;
+    // Most claims are of jobs that are newer than all before.
+    if (jobs.every(({ id }) => id > before)) return jobs;
+    const held = new Set(this.#waiting.flatMap((lane) => lane.jobs.map(({ id }) => id)));
+    for (const running of [this.#active, this.#parked]) for (const { job } of running.values()) held.add(job.id);
+    return jobs.filter((job) => !held.has(job.id) || !this.holds(job));
   }
 
   /** Starts as many as there are free slots. */
@@ -188,6 +207,7 @@ export class JobDispatcher {
     gauge.jobEnded(durationMs);
     this.#ended++;
     reportOutcome(runtime.events, job, outcome, durationMs);
+    if (outcome.kind === "lost") this.#parts.onLost();
     // The job goes back to the head of its lock, so those behind it must not overtake it here.
     if (!lockStaysOurs(outcome)) this.#cut(lane);
     completer.add(job, outcome, lane.jobs.length === 0);

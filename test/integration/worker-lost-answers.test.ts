@@ -94,3 +94,57 @@ test.each(STATEMENTS.flatMap((name) => (["before", "after"] as const).map((when)
     if (name !== "release_jobs") expect(connector.lost()).toBeGreaterThan(0);
   },
 );
+
+/** What a crash of Postgres does to the last claims, which did not wait for their flush. */
+const TAKE_BACK = `update procrastinate_jobs
+  set status = 'todo', worker_id = null, lease = lease - 1, started_at = null, ready = true where status = 'doing'`;
+
+test("a job whose claim is taken back, and which the same worker claims anew, goes on in the run that there is", async () => {
+  let runs = 0;
+  let end = (): void => undefined;
+  const slow = defineTask({
+    name: "slow",
+    run: () => {
+      runs++;
+      return new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    },
+  });
+  const later = defineTask({ name: "later", run: () => undefined });
+  const app = queue.app([slow, later]);
+  await app.defer(slow);
+  await using _worker = startWorker(app, { concurrency: 3 });
+  await until(() => runs === 1);
+  await queue.pool.query(TAKE_BACK);
+  await app.defer(later);
+  await until(async () => (await queue.jobs()).every(({ status }) => status !== "todo"));
+  expect(await queue.jobs()).toMatchObject([{ status: "doing" }, {}]);
+  end();
+  await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+  expect(runs).toBe(1);
+});
+
+test("a job whose claim is taken back runs again when the run that there was has lost its lease", async () => {
+  let runs = 0;
+  const slow = defineTask({
+    name: "slow",
+    run: async (_args, { signal }) => {
+      if (++runs > 1) return;
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      // Claimed anew while this run, which ends without an outcome, still goes on.
+      await queue.pool.query("update procrastinate_jobs set ready = true, wake_at = null where status = 'todo'");
+      await app.defer(later);
+      await until(async () => (await queue.jobs()).every(({ status }) => status !== "todo"));
+    },
+  });
+  const later = defineTask({ name: "later", run: () => undefined });
+  const app = queue.app([slow, later]);
+  await app.defer(slow);
+  await using _worker = startWorker(app, { concurrency: 3, abortPollingInterval: { milliseconds: 100 } });
+  await until(() => runs === 1);
+  // Out of reach until the worker has noticed.
+  await queue.pool.query(TAKE_BACK.replace("ready = true", "ready = false, wake_at = now() + interval '1 hour'"));
+  await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+  expect(runs).toBe(2);
+});
