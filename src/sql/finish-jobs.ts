@@ -3,8 +3,11 @@ import { isHeldBy, type Lease, PATIENCE } from "./job-row.ts";
 import { numberArray, type QueueSql, type RunStatement, statement, type TableNames } from "./statement.ts";
 
 /** How many rows were changed; their ids only when some were not: comparing counts is cheaper than reading them. */
-const DONE = `select *, case when c.count < $3::int then (select json_agg(d.id::text)::text from done d) end as ids
-from (select count(*)::int as count from done) c`;
+function outcome(also = ""): string {
+  return `
+select *, case when c.count < $3::int then (select json_agg(d.id::text)::text from done d) end as ids
+from (select count(*)::int as count${also} from done d) c`;
+}
 
 /** $1 ids, $2 leases, $3 how many, $4 worker. */
 const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit ${PATIENCE})`;
@@ -36,8 +39,7 @@ with done as (
   from ${from} d
   where ${where}
   returning j.id
-)
-${DONE}`;
+)${outcome()}`;
 
 /**
  * There are no foreign keys, so the few jobs that can have events take them along here. Not those that were written while
@@ -54,8 +56,7 @@ with done as (
   returning j.id, j.abort_requested, j.attempts > 0 or j.lease > 1 or j.rescues > 0 or j.abort_requested or j.progress is not null as eventful
 ), events as (
   delete from ${t.events} where job_id = any(array(select d.id from done d where d.eventful))
-)
-${DONE}, lateral (select json_agg(d.id::text)::text as asked from done d where d.abort_requested) a`;
+)${outcome(", (json_agg(d.id::text) filter (where d.abort_requested))::text as asked")}`;
 
 const KEEP = {
   byLease: statement("finish_jobs", keep(BY_LEASE)),
