@@ -8,7 +8,8 @@ import { type QueueSql, statement } from "./statement.ts";
  * and the unique index of the ticks stands behind both. A schedule that somebody else has locked is left to him.
  *
  * Rows are matched with the ids of their jobs by their order, which no row is missing from: without queueing locks
- * nothing conflicts.
+ * nothing conflicts. By place in an array and not with a join: the planner expects ten rows, and would number the jobs
+ * anew for each of them.
  */
 const run = statement(
   "defer_ticks",
@@ -36,8 +37,7 @@ with given as materialized (
   on conflict (queueing_key) where queueing_key is not null do nothing
   returning id, queue_name
 ), placed as materialized (
-  select f.schedule, f.task, f.periodic_id, f.tick, i.id from fresh f
-  left join (select id, row_number() over (order by id) as place from inserted) i on i.place = f.place
+  select f.schedule, f.task, f.periodic_id, f.tick, (select array_agg(i.id order by i.id) from inserted i)[f.place] as id from fresh f
 ), ticked as (
   insert into ${t.periodicDefers} (task_name, periodic_id, defer_timestamp, job_id)
   select p.task, p.periodic_id, p.tick, p.id from placed p order by p.schedule

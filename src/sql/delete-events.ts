@@ -12,12 +12,16 @@ with gone as (delete from ${t.events} where job_id = any((select $1::text::bigin
 select count(*)::int as gone from gone`,
 );
 
+export async function deleteEvents(sql: QueueSql, jobIds: readonly bigint[]): Promise<void> {
+  await run(sql, [numberArray(jobIds)]);
+}
+
 /**
  * Deletes the events of jobs that a statement deleted, once more: it did not see those that were written while it waited
  * for the rows of these jobs.
  */
 export async function deleteEventsOf<Batch extends ChangedBatch<string>>(sql: QueueSql, batch: Batch): Promise<Batch> {
   const ids = batch.jobs.filter(([, , outcome]) => outcome === "deleted").map(([id]) => id);
-  if (ids.length > 0) await run(sql, [numberArray(ids)]);
+  if (ids.length > 0) await deleteEvents(sql, ids);
   return batch;
 }

@@ -1,9 +1,13 @@
+import { deleteEvents } from "./delete-events.ts";
 import { isHeldBy, type Lease, PATIENCE } from "./job-row.ts";
 import { numberArray, type QueueSql, type RunStatement, statement, type TableNames } from "./statement.ts";
 
 /** How many rows were changed; their ids only when some were not: comparing counts is cheaper than reading them. */
-const DONE = `select c.count, case when c.count < $3::int then (select json_agg(d.id::text)::text from done d) end as ids
-from (select count(*)::int as count from done) c`;
+function outcome(also = ""): string {
+  return `
+select *, case when c.count < $3::int then (select json_agg(d.id::text)::text from done d) end as ids
+from (select count(*)::int as count${also} from done d) c`;
+}
 
 /** $1 ids, $2 leases, $3 how many, $4 worker. */
 const LEASES = `(select * from unnest($1::text::bigint[], $2::text::int[]) u(id, lease) limit ${PATIENCE})`;
@@ -35,10 +39,13 @@ with done as (
   from ${from} d
   where ${where}
   returning j.id
-)
-${DONE}`;
+)${outcome()}`;
 
-/** There are no foreign keys, so the few jobs that can have events take them along here. */
+/**
+ * There are no foreign keys, so the few jobs that can have events take them along here. Not those that were written while
+ * the statement waited for the rows, which it does not see: who asks for an abort has the row locked, so that only jobs
+ * that were asked are of interest afterwards.
+ */
 const remove =
   ({ from, where }: Selection) =>
   (t: TableNames): string =>
@@ -46,11 +53,10 @@ const remove =
 with done as (
   delete from ${t.jobs} j using ${from} d
   where ${where}
-  returning j.id, j.attempts > 0 or j.lease > 1 or j.rescues > 0 or j.abort_requested or j.progress is not null as eventful
+  returning j.id, j.abort_requested, j.attempts > 0 or j.lease > 1 or j.rescues > 0 or j.abort_requested or j.progress is not null as eventful
 ), events as (
   delete from ${t.events} where job_id = any(array(select d.id from done d where d.eventful))
-)
-${DONE}`;
+)${outcome(", (json_agg(d.id::text) filter (where d.abort_requested))::text as asked")}`;
 
 const KEEP = {
   byLease: statement("finish_jobs", keep(BY_LEASE)),
@@ -64,38 +70,43 @@ const REMOVE = {
 interface Row {
   readonly count: number;
   readonly ids: string | null;
+  /** Of jobs that were deleted: those whose abort was requested. */
+  readonly asked?: string | null;
 }
 
 /** Records that jobs succeeded and gives those that no longer belonged to the worker. */
-export function finishJobs<Item extends Lease>(
+export async function finishJobs<Item extends Lease>(
   sql: QueueSql,
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
-  return runFenced(KEEP, sql, workerId, jobs);
+  return lostAmong(jobs, await runFenced(KEEP, sql, workerId, jobs));
 }
 
 /** Deletes finished jobs with their events and gives those that no longer belonged to the worker. */
-export function finishAndDeleteJobs<Item extends Lease>(
+export async function finishAndDeleteJobs<Item extends Lease>(
   sql: QueueSql,
   workerId: bigint,
   jobs: readonly Item[],
 ): Promise<Item[]> {
-  return runFenced(REMOVE, sql, workerId, jobs);
+  const row = await runFenced(REMOVE, sql, workerId, jobs);
+  const asked = JSON.parse(row.asked ?? "[]") as string[];
+  // The jobs are gone, whatever becomes of this.
+  if (asked.length > 0) await deleteEvents(sql, asked.map(BigInt)).catch(() => undefined);
+  return lostAmong(jobs, row);
 }
 
-async function runFenced<Item extends Lease>(
+function runFenced(
   { byLease, byLeases }: { readonly byLease: RunStatement; readonly byLeases: RunStatement },
   sql: QueueSql,
   workerId: bigint,
-  jobs: readonly Item[],
-): Promise<Item[]> {
+  jobs: readonly Lease[],
+): Promise<Row> {
   const ids = numberArray(jobs.map((job) => job.id));
   const lease = jobs[0]?.lease ?? 0;
-  const row = jobs.every((job) => job.lease === lease)
-    ? await byLease<Row>(sql, [ids, lease, jobs.length, String(workerId)])
-    : await byLeases<Row>(sql, [ids, numberArray(jobs.map((job) => job.lease)), jobs.length, String(workerId)]);
-  return lostAmong(jobs, row);
+  return jobs.every((job) => job.lease === lease)
+    ? byLease<Row>(sql, [ids, lease, jobs.length, String(workerId)])
+    : byLeases<Row>(sql, [ids, numberArray(jobs.map((job) => job.lease)), jobs.length, String(workerId)]);
 }
 
 /** The jobs that a fenced statement did not change. */

@@ -12,12 +12,13 @@ export interface ReadyQueue {
  *
  * Jobs that were claimed a moment ago are still in the fetch index, thousands of them perhaps, so only the first 100
  * rows are looked at: a queue where nothing waits among these counts, with what comes next there.
+ * The outer limits, which the planner sees, keep the estimated cost below jit_above_cost, as in the fetch.
  */
 function priorityIn(t: TableNames, name: string): string {
   const rows = `from ${t.jobs} j where j.queue_name = ${name} and j.ready order by j.priority desc, j.id`;
   return `coalesce(
     (select y.priority from (select j.priority, j.status ${rows} limit (select 100)) y where coalesce(y.status = 'todo', false) limit 1),
-    (select j.priority ${rows} offset (select 100) limit 1))`;
+    (select y.priority from (select j.priority ${rows} limit (select 101)) y offset 100 limit 1))`;
 }
 
 /** Those of the relation `queues (name)` that have jobs to fetch. Materialized, or each would be looked into twice. */

@@ -4,16 +4,19 @@ import { type QueueSql, statement } from "./statement.ts";
 /**
  * $1 the first lock, $2 how many at most. Finds locks that nobody holds and whose head was set aside: what
  * a crash between releasing a lock and promoting its next job leaves behind. Hops through the lock index.
+ *
+ * That `lock` is not null follows from the comparison. Said again, it makes the planner expect no row where statistics
+ * are from before any job had a lock: each hop then read and sorted all that was left of the index.
  */
 const run = statement(
   "sweep_locks",
   (t) => `
 with recursive locks as (
-  (select o.lock, 1 as place from ${t.jobs} o where o.lock >= $1::text and o.lock is not null and o.finished_at is null
+  (select o.lock, 1 as place from ${t.jobs} o where o.lock >= $1::text and o.finished_at is null
    order by o.lock, o.priority desc, o.id limit 1)
   union all
   select n.lock, l.place + 1 from locks l cross join lateral (
-    select o.lock from ${t.jobs} o where o.lock > l.lock and o.lock is not null and o.finished_at is null
+    select o.lock from ${t.jobs} o where o.lock > l.lock and o.finished_at is null
     order by o.lock, o.priority desc, o.id limit 1) n
   where l.place <= $2::int
 )

@@ -14,6 +14,7 @@ import { releaseJobs } from "../../src/sql/release-jobs.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { pgConnector } from "../support/pg-connector.ts";
+import { costlyNodes, explain, type PlanNode } from "../support/query-plans.ts";
 import { FAST } from "../support/worker-run.ts";
 
 const BACKLOG = 200_000;
@@ -22,8 +23,8 @@ const FEW = 5000;
 
 let database: TestDatabase;
 let pool: pg.Pool;
-/** The hot statements with the values that a worker sent last. */
-const sent = new Map<string, { statement: SqlStatement; values: readonly SqlValue[] }>();
+/** The hot statements. */
+const sent = new Map<string, SqlStatement>();
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -39,7 +40,7 @@ afterAll(async () => {
 async function record(): Promise<void> {
   const connector = pgConnector(pool);
   const query: typeof connector.pool.query = (statement, values) => {
-    sent.set(statement.name, { statement, values });
+    sent.set(statement.name, statement);
     return connector.pool.query(statement, values);
   };
   const plain = defineTask({ name: "plain", run: () => undefined });
@@ -92,43 +93,11 @@ const LOADS = {
   "ready jobs over 1,000 locks": "'lock ' || n % 1000, 'todo', true, null, null, null, 0, null",
 };
 
-interface PlanNode {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly "Rows Removed by Join Filter"?: number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-/** The nodes of a plan that read or sorted more rows than a batch has. */
-function costlyNodes(node: PlanNode, few = FEW): string[] {
-  const rows = (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"];
-  const joined = (node["Rows Removed by Join Filter"] ?? 0) * node["Actual Loops"];
-  const own = rows + joined > few ? [`${node["Node Type"]} ${node["Relation Name"] ?? ""}: ${rows + joined} rows`] : [];
-  return [...own, ...(node.Plans ?? []).flatMap((child) => costlyNodes(child, few))];
-}
-
-/** Explains a statement as a driver would run it: planned for its values, or with a generic plan. */
-async function explain(name: string, values: readonly SqlValue[], generic: boolean): Promise<PlanNode> {
+/** The plan of a statement that the worker sent, with other values. */
+function explainSent(name: string, values: readonly SqlValue[], generic: boolean): Promise<PlanNode> {
   const found = sent.get(name);
   if (!found) throw new Error(`The worker did not send ${name}; it sent ${[...sent.keys()].join(", ")}.`);
-  const client = await pool.connect();
-  try {
-    await client.query("begin");
-    await client.query(`set local plan_cache_mode = ${generic ? "force_generic_plan" : "force_custom_plan"}`);
-    await client.query(`prepare hot as ${found.statement.text}`);
-    const literals = values.map((value) => (typeof value === "string" ? client.escapeLiteral(value) : String(value)));
-    const { rows } = await client.query(
-      `explain (analyze, format json) execute hot${literals.length ? `(${literals.join(", ")})` : ""}`,
-    );
-    return rows[0]["QUERY PLAN"][0].Plan;
-  } finally {
-    await client.query("rollback");
-    await client.query("deallocate all");
-    client.release();
-  }
+  return explain(pool, { statement: found, values }, generic);
 }
 
 const QUEUES = "{q0,q1,q2}";
@@ -153,7 +122,7 @@ const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
 test("listing the queues reads few of the jobs that run in them", async () => {
   await fill("null, 'doing', true, null, null, null, 1, 1", false);
   for (const [name, values] of Object.entries(LISTS)) {
-    for (const generic of [false, true]) expect(costlyNodes(await explain(name, values, generic))).toEqual([]);
+    for (const generic of [false, true]) expect(costlyNodes(await explainSent(name, values, generic), FEW)).toEqual([]);
   }
 });
 
@@ -184,7 +153,7 @@ test("what is written about a batch of jobs costs no more than a look at each, w
   const costly: string[] = [];
   for (const [name, values] of Object.entries(writes)) {
     for (const generic of [false, true]) {
-      const nodes = costlyNodes(await explain(name, values, generic), 2 * count);
+      const nodes = costlyNodes(await explainSent(name, values, generic), 2 * count);
       costly.push(...nodes.map((node) => `${name}, ${generic ? "generic" : "custom"}: ${node}`));
     }
   }
@@ -202,7 +171,10 @@ test("a large claim of jobs with locks compares no lock with all others", async 
     const nodes: string[] = [];
     for (const generic of [false, true]) {
       nodes.push(
-        ...costlyNodes(await explain("fetch_locked_jobs", [QUEUES, 1000, 1000, "1", 1000, 1000, 7], generic), 20_000),
+        ...costlyNodes(
+          await explainSent("fetch_locked_jobs", [QUEUES, 1000, 1000, "1", 1000, 1000, 7], generic),
+          20_000,
+        ),
       );
     }
     expect(nodes).toEqual([]);
@@ -220,7 +192,7 @@ describe.each(Object.entries(LOADS))("before %s", (_load, rows) => {
       const costly: string[] = [];
       for (const [name, values] of Object.entries(HOT)) {
         for (const generic of [false, true]) {
-          const nodes = costlyNodes(await explain(name, values, generic));
+          const nodes = costlyNodes(await explainSent(name, values, generic), FEW);
           costly.push(...nodes.map((node) => `${name}, ${generic ? "generic" : "custom"}: ${node}`));
         }
       }

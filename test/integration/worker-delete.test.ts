@@ -133,3 +133,28 @@ test("jobs whose abort was requested, and that would be tried again or go back a
   expect((await queue.jobs()).map(({ task, status }) => `${task} ${status}`)).toEqual([]);
   expect(await events()).toEqual([]);
 });
+
+test.each([false, true])(
+  "an abort that is requested while the job is being deleted leaves no event, with a former run: %s",
+  async (isRetried) => {
+    const held = gate();
+    const task = defineTask({
+      name: "t",
+      retry: 1,
+      run: (_args, { attempt }) => (isRetried && attempt === 1 ? Promise.reject(new Error("again")) : held.opened),
+    });
+    const app = queue.app([task]);
+    const id = await app.defer(task);
+    await using started = startWorker(app, { deleteJobs: "successful", abortPollingInterval: { seconds: 60 } });
+    await until(async () => (await queue.jobs())[0]?.attempts === (isRetried ? 1 : 0));
+    await until(async () => (await queue.jobs())[0]?.status === "doing");
+    await queue.transaction(async (tx) => {
+      await app.jobs.cancel(id, { abort: true, tx });
+      held.open();
+      await queue.untilBlocked();
+    });
+    await started.worker.stop();
+    expect(await queue.jobs()).toEqual([]);
+    expect(await events()).toEqual([]);
+  },
+);
