@@ -12,8 +12,8 @@ export interface Network {
   freeze(): void;
   /** Delivers all that was held back. */
   thaw(): void;
-  /** Holds back for ever what comes over the connections of now. New ones work. */
-  forget(): void;
+  /** Holds back what comes over the connections of now; new ones work. The result ends the old ones at last. */
+  forget(): () => void;
   /** New connections go to another server. */
   moveTo(url: string): void;
   close(): Promise<void>;
@@ -63,7 +63,11 @@ export async function startProxy(url: string): Promise<Network> {
       for (const socket of sockets()) socket.resume();
     },
     forget: () => {
-      for (const socket of sockets()) socket.pause();
+      const forgotten = sockets();
+      for (const socket of forgotten) socket.pause();
+      return () => {
+        for (const socket of forgotten) socket.destroy();
+      };
     },
     moveTo: (to) => {
       target = new URL(to);

@@ -66,6 +66,9 @@ async function frozenSession(stage: Stage): Promise<void> {
   await stage.probe(Date.now());
 }
 
+/** When the operating system gives up connections that nothing comes over. Later than a worker does. */
+const GIVEN_UP_MS = 12_000;
+
 /** A firewall forgot the connections: what is sent over them is not answered any more. New ones work. */
 async function halfOpen(stage: Stage): Promise<void> {
   const proxy = await startProxy(stage.url);
@@ -75,7 +78,10 @@ async function halfOpen(stage: Stage): Promise<void> {
   await stage.deferring.mixture(60 * stage.scale, { ms: 10 });
   await stage.untilRuns(50);
   const sinceMs = Date.now();
-  proxy.forget();
+  // Handlers wait for their own statements until then; what the worker writes must not.
+  const giveUp = proxy.forget();
+  const timer = setTimeout(giveUp, GIVEN_UP_MS);
+  stage.defer(async () => clearTimeout(timer));
   await stage.untilOver();
   if (!cutOff) return;
   await stage.mourn(cutOff, sinceMs);

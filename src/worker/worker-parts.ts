@@ -122,6 +122,12 @@ export class WorkerParts {
     return [...own, ...this.#services];
   }
 
+  /** A statement that was given up went through, or failed, after all: it may have claimed jobs that nobody knows of. */
+  answeredLate(): void {
+    this.#reconciler.doubt();
+    this.#fetchLoop.wake();
+  }
+
   /** Stops all parts, the heartbeat last. Gives the jobs whose handlers are still running. */
   async stop(): Promise<readonly bigint[]> {
     const { health, clock, options, events } = this.#runtime;

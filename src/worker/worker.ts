@@ -3,6 +3,7 @@ import { type WorkerEvent, type WorkerEventMap, WorkerEvents } from "../events.t
 import { logEvents } from "../log-events.ts";
 import { checkLogger } from "../logger.ts";
 import { queueSql } from "../sql/statement.ts";
+import { limitAnswers } from "./answer-limit.ts";
 import { DatabaseHealth } from "./database-health.ts";
 import { onShutdownSignal } from "./shutdown-signals.ts";
 import { resolveWorkerOptions, type WorkerOptions } from "./worker-options.ts";
@@ -28,11 +29,14 @@ export class Worker implements AsyncDisposable {
     const logger = checkLogger(options.logger ?? app.logger);
     const events = new WorkerEvents(logger);
     logEvents(events, logger);
+    const resolved = resolveWorkerOptions(options);
+    const { stalledAfterMs } = resolved;
+    const pool = limitAnswers(app.connector.pool, { stalledAfterMs, onLate: () => this.#parts.answeredLate() });
     this.#runtime = {
       ...app,
       logger,
-      sql: queueSql(app.connector.pool, app.tables),
-      options: resolveWorkerOptions(options),
+      sql: queueSql(pool, app.tables),
+      options: resolved,
       events,
       health: new DatabaseHealth(app.clock, app.random, events),
       identity: { id: 0n },

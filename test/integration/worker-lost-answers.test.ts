@@ -95,6 +95,30 @@ test.each(STATEMENTS.flatMap((name) => (["before", "after"] as const).map((when)
   },
 );
 
+test.each(["before", "after"] as const)(
+  "when statements are not answered at all, %s they were executed, every job ends once they are given up",
+  async (when) => {
+    const silent = new Set(["fetch_job", "fetch_jobs", "finish_jobs"]);
+    const connector: Connector<PoolClient> = {
+      ...queue.connector,
+      pool: {
+        async query(statement, values) {
+          if (!silent.delete(statement.name)) return queue.connector.pool.query(statement, values);
+          if (when === "after") await queue.connector.pool.query(statement, values);
+          return new Promise(() => undefined);
+        },
+      },
+    };
+    const task = defineTask({ name: "t", run: () => undefined });
+    const app = createApp({ connector, tasks: [task], logger: silentLogger });
+    await app.batchDefer(task, [{}, {}, {}]);
+    await using _worker = startWorker(app, { concurrency: 3 });
+    // Each is given up after five seconds.
+    await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"), { timeoutMs: 20_000 });
+    expect(silent).not.toContain("finish_jobs");
+  },
+);
+
 /** What a crash of Postgres does to the last claims, which did not wait for their flush. */
 const TAKE_BACK = `update procrastinate_jobs
   set status = 'todo', worker_id = null, lease = lease - 1, started_at = null, ready = true where status = 'doing'`;
