@@ -23,8 +23,8 @@ export interface DispatcherParts {
   readonly paused: PausedQueues;
   /** A slot or room for prefetched jobs became free. */
   readonly onCapacity: () => void;
-  /** A run lost its lease. Should the job have been claimed anew here meanwhile, nobody runs it. */
-  readonly onLost: () => void;
+  /** A run lost its lease, whose job was claimed anew here and left to it: nobody runs that one. */
+  readonly onOrphaned: () => void;
 }
 
 /** Keeps the claimed jobs, starts them as slots become free, and hands their outcomes to the completer. */
@@ -37,6 +37,8 @@ export class JobDispatcher {
   #buffered = 0;
   /** The highest id so far. */
   #newest = 0n;
+  /** Claimed anew while it ran. */
+  readonly #claimedAnew = new Set<bigint>();
   #ended = 0;
   #stopped = false;
   readonly #onIdle: (() => void)[] = [];
@@ -121,7 +123,11 @@ export class JobDispatcher {
     if (jobs.every(({ id }) => id > before)) return jobs;
     const held = new Set(this.#waiting.flatMap((lane) => lane.jobs.map(({ id }) => id)));
     for (const running of [this.#active, this.#parked]) for (const { job } of running.values()) held.add(job.id);
-    return jobs.filter((job) => !held.has(job.id) || !this.holds(job));
+    return jobs.filter((job) => {
+      const isHeld = held.has(job.id) && this.holds(job);
+      if (isHeld) this.#claimedAnew.add(job.id);
+      return !isHeld;
+    });
   }
 
   /** Starts as many as there are free slots. */
@@ -207,7 +213,7 @@ export class JobDispatcher {
     gauge.jobEnded(durationMs);
     this.#ended++;
     reportOutcome(runtime.events, job, outcome, durationMs);
-    if (outcome.kind === "lost") this.#parts.onLost();
+    if (this.#claimedAnew.delete(job.id) && outcome.kind === "lost") this.#parts.onOrphaned();
     // The job goes back to the head of its lock, so those behind it must not overtake it here.
     if (!lockStaysOurs(outcome)) this.#cut(lane);
     completer.add(job, outcome, lane.jobs.length === 0);

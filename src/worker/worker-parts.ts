@@ -63,7 +63,7 @@ export class WorkerParts {
     this.#dispatcher = new JobDispatcher({
       ...{ runtime, gauge, executor: this.#executor, completer: this.#completer, paused: this.#paused },
       onCapacity: () => this.#fetchLoop.refill(),
-      onLost: () => this.#reconciler.doubt(),
+      onOrphaned: () => this.#reconciler.doubt(),
     });
     const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
     this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
