@@ -74,11 +74,13 @@ test("a worker in another process obeys a pause, whether it is idle or busy, and
 
 test("what runs goes on; what a worker holds but has not started is given back", async () => {
   const held = gate();
+  let isHeld = false;
   const slow = defineTask({
     name: "slow",
     lock: "one lock",
     run: async ({ n }: { n: number }) => {
-      if (n >= 20) await held.opened;
+      isHeld = n >= 20;
+      if (isHeld) await held.opened;
       ran.push(`slow ${n}`);
     },
   });
@@ -89,7 +91,7 @@ test("what runs goes on; what a worker holds but has not started is given back",
     { queue: "a" },
   );
   await using started = startWorker(app, SLEEPY);
-  await until(() => ran.length === 20);
+  await until(() => isHeld);
   await app.queues.pause("a");
   await until(async () => (await queue.jobs()).filter(({ status }) => status === "doing").length === 1);
   held.open();
