@@ -1,4 +1,8 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
+
+/** After so many steps without a sleep the loop lets the rest of the process have its turn. */
+const STEPS_IN_A_ROW = 100;
 
 /** Something with a lifetime. `stop` may be called at any time and more than once. */
 export interface Service {
@@ -44,10 +48,12 @@ export class Loop implements Service {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping) {
+    for (let steps = 1; !this.#stopping; steps++) {
       this.#woken = false;
       const sleepMs = await this.#options.step().catch(this.#options.onError);
       if (!this.#woken && !this.#stopping && sleepMs > 0) await this.#sleep(sleepMs);
+      // A step that waits for nothing would keep sockets, timers and signals from ever being looked at.
+      else if (steps % STEPS_IN_A_ROW === 0) await nextTurn();
     }
   }
 

@@ -13,13 +13,13 @@ const DEAF_MS = 5000;
 export class PausedQueues implements Service {
   readonly #runtime: WorkerRuntime;
   readonly #isListening: () => boolean;
-  readonly #onChanged: () => void;
+  readonly #onChanged: (resumed: readonly string[]) => void;
   readonly #loop: Loop;
   #names: ReadonlySet<string> = new Set();
   #isFresh = false;
 
   /** @param onChanged Queues were paused or resumed since the worker started. */
-  constructor(runtime: WorkerRuntime, isListening: () => boolean, onChanged: () => void) {
+  constructor(runtime: WorkerRuntime, isListening: () => boolean, onChanged: (resumed: readonly string[]) => void) {
     this.#runtime = runtime;
     this.#isListening = isListening;
     this.#onChanged = onChanged;
@@ -65,7 +65,7 @@ export class PausedQueues implements Service {
     this.#names = names;
     for (const queue of paused) events.emit("queue_paused", { queue });
     for (const queue of resumed) events.emit("queue_resumed", { queue });
-    if (paused.length + resumed.length > 0) this.#onChanged();
+    if (paused.length + resumed.length > 0) this.#onChanged(resumed);
     return pauseMs;
   }
 }

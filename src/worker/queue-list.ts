@@ -149,7 +149,10 @@ export class QueueList {
   }
 
   #serve(): readonly string[] {
-    const names = this.#unpaused([...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES));
+    // Nobody would look into these, so that they would seem to be left to look into for ever.
+    this.#listed = this.#unpaused(this.#listed);
+    for (const name of this.#named) if (this.#isPaused(name)) this.#named.delete(name);
+    const names = [...new Set([...this.#named, ...this.#listed])].slice(0, MAX_QUEUES);
     this.#served = new Set(names);
     if (names.length > 0) this.#last = names;
     return names;

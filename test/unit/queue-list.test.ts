@@ -15,6 +15,9 @@ class Queues {
     for (let n = 0; n < count; n++) this.ready.set(nameOf(n), 0);
   }
 
+  /** Those of which nothing may be taken. */
+  readonly paused = new Set<string>();
+
   list(configured?: readonly string[]): QueueList {
     const clock: Clock = { now: () => this.now, timer: () => () => undefined };
     const query = async (statement: { name: string }, values: readonly unknown[]): Promise<never[]> => {
@@ -22,7 +25,9 @@ class Queues {
       const row = statement.name === "probe_queues" ? this.#probe(values) : this.#page(values);
       return [row as never];
     };
-    return new QueueList(configured, queueSql({ query }, tableNames()), clock, new ScanBudget(clock, true));
+    return new QueueList(configured, queueSql({ query }, tableNames()), clock, new ScanBudget(clock, true), (name) =>
+      this.paused.has(name),
+    );
   }
 
   #page([limit, after]: readonly unknown[]): object {
@@ -143,6 +148,21 @@ describe("the list of queues", () => {
     await list.current();
     queues.now += 1000;
     expect((await list.current()).names).not.toContain(nameOf(0));
+  });
+});
+
+describe("a queue that is paused", () => {
+  test.each<[string, (list: QueueList) => void]>([
+    ["was named", (list) => list.add("q00000")],
+    ["was listed", () => undefined],
+  ])("and %s before is not left to look into for ever", async (_how, know) => {
+    const queues = new Queues(1);
+    const list = queues.list();
+    if (_how === "was listed") await list.current();
+    know(list);
+    queues.paused.add("q00000");
+    expect((await list.current()).names).toEqual([]);
+    expect(list.ranDry(0)).toBe(false);
   });
 });
 
