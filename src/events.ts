@@ -60,6 +60,8 @@ export interface WorkerEventMap {
   /** Schedules that left the code some days ago were removed. */
   periodic_tasks_removed: { readonly count: number };
   database_lost: { readonly error: unknown };
+  /** Postgres answers, and refuses a statement of the worker: a right is missing, say. Once a minute for each SQLSTATE. */
+  statement_refused: { readonly error: unknown };
   database_back: { readonly downMs: number };
 }
 

@@ -19,6 +19,7 @@ where j.ctid = any(array(
   for no key update skip locked
 ))
 returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit`,
+  { isPreparable: true },
 );
 
 /**

@@ -36,11 +36,14 @@ export class ClaimReconciler {
   async reconcile(): Promise<void> {
     if (!this.#isInDoubt) return;
     const { sql, identity } = this.#runtime;
-    const held = await listWorkerJobs(sql, identity.id);
-    const unknown = held.filter((job) => !this.#isKnown(job));
-    if (unknown.length > 0) {
-      this.#release(unknown);
-    }
+    // Before it looks: what is in doubt from now on may be claimed too late to be seen.
     this.#isInDoubt = false;
+    try {
+      const held = await listWorkerJobs(sql, identity.id);
+      this.#release(held.filter((job) => !this.#isKnown(job)));
+    } catch (error) {
+      this.#isInDoubt = true;
+      throw error;
+    }
   }
 }

@@ -6,6 +6,10 @@ const MIN_BACKOFF_MS = 50;
 /** A database that is back is found within this time. */
 export const MAX_BACKOFF_MS = 1000;
 
+/** What is refused is refused again: no hurry, and no line for each try. */
+const REFUSED_MS = 1000;
+const REFUSED_LINE_MS = 60_000;
+
 /** Knows whether the database answers, and how long to wait before it is asked again. A lost one never ends a worker. */
 export class DatabaseHealth {
   readonly #clock: Clock;
@@ -15,6 +19,8 @@ export class DatabaseHealth {
   #answeringSince = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #givingUp = false;
+  /** When it was last said that a statement was refused, by the SQLSTATE. */
+  readonly #refusedAt = new Map<string, number>();
 
   constructor(clock: Clock, random: Random, events: WorkerEvents) {
     this.#clock = clock;
@@ -44,6 +50,7 @@ export class DatabaseHealth {
   failed(error: unknown): number {
     // Two workers met: the same statement again, with a fresh snapshot, is enough.
     if (isCollision(error)) return 1 + 10 * this.#random();
+    if (error instanceof DatabaseError && !error.isConnectionLoss) return this.#refused(error);
     if (this.#lostAt === undefined) {
       this.#lostAt = this.#clock.now();
       this.#events.emit("database_lost", { error });
@@ -51,6 +58,17 @@ export class DatabaseHealth {
     const backoff = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
     this.#failures++;
     return backoff * (0.5 + 0.5 * this.#random());
+  }
+
+  /** Postgres answers, and does not do it: a right is missing, a time limit is too short. Nothing else need wait for it. */
+  #refused(error: DatabaseError): number {
+    const { sqlState = "" } = error;
+    const now = this.#clock.now();
+    if (now - (this.#refusedAt.get(sqlState) ?? Number.NEGATIVE_INFINITY) >= REFUSED_LINE_MS) {
+      this.#refusedAt.set(sqlState, now);
+      this.#events.emit("statement_refused", { error });
+    }
+    return REFUSED_MS * (0.5 + 0.5 * this.#random());
   }
 
   get isGivenUp(): boolean {
@@ -84,7 +102,7 @@ export class DatabaseHealth {
   }
 }
 
-/** A unique violation here is one of running_lock or queueing_key: another worker was faster. */
+/** A unique violation here is one of running_lock or queueing_key: another worker was faster. A locked row took a second. */
 function isCollision(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.isTransient || error.sqlState === "23505");
+  return error instanceof DatabaseError && (error.isTransient || error.isLocked || error.sqlState === "23505");
 }

@@ -1,4 +1,4 @@
-import { sleep } from "../clock.ts";
+import { sleep, systemClock } from "../clock.ts";
 import type { Job } from "../job.ts";
 import { findUnlockedJobs } from "../sql/find-unlocked-jobs.ts";
 import type { ClaimedJob, Lease } from "../sql/job-row.ts";
@@ -8,6 +8,7 @@ import { errorDetail } from "./error-detail.ts";
 import type { Outcome } from "./run-outcome.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 import { writeBatch } from "./write-batch.ts";
+import { WritePace } from "./write-pace.ts";
 
 export interface CompleterCallbacks {
   /** The next jobs of some locks may run. */
@@ -24,12 +25,15 @@ const MAX_BATCH = 1000;
 const MAX_RESULT_LENGTH = 8 * 1024 * 1024;
 /** How many full batches may wait before no further jobs are started. */
 const MAX_WAITING_BATCHES = 3;
+/** So many are worth a write of their own. */
+const WORTH_A_WRITE = 100;
 /** How soon to look again at rows that another transaction keeps locked. */
 const HELD_MS = 250;
 
 /**
- * Writes what became of jobs, many in one statement: at once when nothing is being written, otherwise together with
- * all that comes in until then. No timer, so that nothing waits on an idle worker, and the batches grow with the load.
+ * Writes what became of jobs, many in one statement: at once where the last write is some milliseconds ago, otherwise
+ * together with all that comes in until then. So nothing waits on an idle worker, nor whom others wait for: a lock, a
+ * retry, what is given back. The batches grow with the load.
  *
  * Tries on until the database takes it: a job that ended stays `doing`, and is this worker's, until that is written.
  */
@@ -48,6 +52,8 @@ export class JobCompleter {
   /** Whose outcomes are being written. */
   #writing: readonly Lease[] = [];
   #hasGivenUp = false;
+  readonly #pace = new WritePace(systemClock);
+  #isDraining = false;
 
   constructor(runtime: WorkerRuntime, callbacks: CompleterCallbacks) {
     this.#runtime = runtime;
@@ -68,9 +74,11 @@ export class JobCompleter {
    * Takes the outcome of a run.
    *
    * @param releasesLock Nothing of the job's lane follows, so that the lock's next job may run.
+   * @param cut Those that followed it and are given back: in the same batch, which writes them after it.
    */
-  add(job: Job, outcome: Outcome, releasesLock: boolean): void {
+  add(job: Job, outcome: Outcome, releasesLock: boolean, cut: readonly ClaimedJob[] = []): void {
     const pending = this.#room();
+    pending.released.push(...cut);
     const { id, lease } = job;
     switch (outcome.kind) {
       case "succeeded":
@@ -110,17 +118,19 @@ export class JobCompleter {
     this.#flush();
   }
 
-  /** Whether the outcome of the job is still to be written. */
-  holds({ id, lease }: Lease): boolean {
-    const unwritten = [this.#writing, this.#held.jobs, ...this.#pending.map((batch) => batch.jobs)];
-    return unwritten.some((jobs) => jobs.some((job) => job.id === id && job.lease === lease));
+  /** The jobs whose outcomes are still to be written. */
+  get unwritten(): readonly Lease[] {
+    return [this.#writing, this.#held.jobs, ...this.#pending.map((batch) => batch.jobs)].flat();
   }
 
   /** Resolves when all that was added is written. */
   async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#pace.hurry();
     while (this.#flushing || this.#waitingForHeld || this.#promoting.size > 0) {
       await Promise.all([this.#flushing, this.#waitingForHeld, ...this.#promoting]);
     }
+    this.#isDraining = false;
   }
 
   /** Lets the next jobs of these locks run, beside whatever is being written. */
@@ -165,6 +175,15 @@ export class JobCompleter {
       // Something was added between the last look and here.
       if (!this.#isWritten) this.#flush();
     });
+    if (this.#isUrgent) this.#pace.hurry();
+  }
+
+  /** Somebody waits for what is to be written, or it is a lot. */
+  get #isUrgent(): boolean {
+    if (this.#isDraining || this.#pending.length > 1) return true;
+    const [next] = this.#pending;
+    if (!next || next.size >= WORTH_A_WRITE) return true;
+    return next.locks.size + next.retried.length + next.released.length > 0;
   }
 
   get #isWritten(): boolean {
@@ -175,6 +194,7 @@ export class JobCompleter {
     // Later, so that all jobs that end in this moment come along.
     await Promise.resolve();
     while (!this.#isWritten) {
+      await this.#pace.turn(this.#isUrgent);
       const batch = this.#pending.shift() ?? new CompletionBatch();
       this.#writing = batch.jobs;
       const { lost, held, errors } = await writeBatch(batch, this.#runtime);

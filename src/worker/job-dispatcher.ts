@@ -113,8 +113,8 @@ export class JobDispatcher {
   }
 
   /**
-   * Leaves out what waits or runs here under the same lease: a crash of Postgres took its claim back, and the worker has
-   * claimed it anew. It must not run twice at once; the run that there is will end it, as both claims have one lease.
+   * Leaves out what waits, runs or is being written here under the same lease: a crash of Postgres took its claim back, and
+   * it was claimed anew. It must not run twice at once; the run that there is will end it, as both claims have one lease.
    */
   #withoutHeld(jobs: readonly Job[]): readonly Job[] {
     const before = this.#newest;
@@ -123,7 +123,9 @@ export class JobDispatcher {
     if (jobs.every(({ id }) => id > before)) return jobs;
     const held = new Set(this.#waiting.flatMap((lane) => lane.jobs.map(({ id }) => id)));
     for (const running of [this.#active, this.#parked]) for (const { job } of running.values()) held.add(job.id);
+    const unwritten = new Map(this.#parts.completer.unwritten.map(({ id, lease }) => [id, lease]));
     return jobs.filter((job) => {
+      if (unwritten.get(job.id) === job.lease) return false;
       const isHeld = held.has(job.id) && this.holds(job);
       if (isHeld) this.#claimedAnew.add(job.id);
       return !isHeld;
@@ -214,9 +216,9 @@ export class JobDispatcher {
     this.#ended++;
     reportOutcome(runtime.events, job, outcome, durationMs);
     if (this.#claimedAnew.delete(job.id) && outcome.kind === "lost") this.#parts.onOrphaned();
-    // The job goes back to the head of its lock, so those behind it must not overtake it here.
-    if (!lockStaysOurs(outcome)) this.#cut(lane);
-    completer.add(job, outcome, lane.jobs.length === 0);
+    // The job goes back to the head of its lock, so those behind it must not overtake it.
+    const cut = lockStaysOurs(outcome) ? [] : lane.jobs.splice(0);
+    completer.add(job, outcome, lane.jobs.length === 0, cut);
   }
 
   /** Frees the slot of a lane; when its handler ends after all, the lane goes on. */
@@ -229,6 +231,7 @@ export class JobDispatcher {
     if (lane.jobs.length === 0) return;
     this.#waiting.unshift(lane);
     this.#buffered += lane.jobs.length;
+    if (!this.#parts.paused.isEmpty) this.releasePaused();
     this.dispatch();
   }
 }

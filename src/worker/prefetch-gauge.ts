@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 const SMOOTHING = 0.3;
 /** Enough for what ends during one round trip and more, so that the depth grows while the slots still wait for it. */
 const ROUND_TRIPS_AHEAD = 4;
+/** And for so long at least: with jobs of some milliseconds in some slots, a fetch would otherwise bring a dozen of them. */
+const AHEAD_MS = 20;
 /** A lane, jobs of one lock that run one after the other, should be over in about this time. */
 const LANE_MS = 50;
 
@@ -58,7 +60,7 @@ export class PrefetchGauge {
   /** How many jobs to have ready beyond the free slots. */
   get depth(): number {
     const wanted = Math.min(
-      this.#ratePerMs * this.#roundTripMs * ROUND_TRIPS_AHEAD,
+      this.#ratePerMs * Math.max(this.#roundTripMs * ROUND_TRIPS_AHEAD, AHEAD_MS),
       MAX_WAITING_LENGTH / this.#jobLength,
     );
     return Math.min(this.#maxPrefetch, Math.floor(wanted));

@@ -40,8 +40,9 @@ export class Rescuer implements Service {
   async #step(): Promise<number> {
     const { sql, options, health, identity, random, clock } = this.#runtime;
     if (clock.now() >= this.#adoptsAt) {
-      await adoptOrphans(sql);
+      // Before it is tried: where it takes longer than a statement of the session may, the rescue goes on without it.
       this.#adoptsAt = clock.now() + ADOPT_MS * (0.5 + random());
+      await adoptOrphans(sql);
     }
     const { stalledAfterMs, heartbeatIntervalMs } = options;
     const { ids, nextMs = stalledAfterMs } = await listStalledWorkers(sql, stalledAfterMs, identity.id);

@@ -59,13 +59,15 @@ export class WorkerParts {
       },
     });
     const isListening = (): boolean => this.#listener.isListening;
-    this.#paused = new PausedQueues(runtime, isListening, () => this.#onQueuesChanged());
+    this.#paused = new PausedQueues(runtime, isListening, (resumed) => this.#onQueuesChanged(resumed));
     this.#dispatcher = new JobDispatcher({
       ...{ runtime, gauge, executor: this.#executor, completer: this.#completer, paused: this.#paused },
       onCapacity: () => this.#fetchLoop.refill(),
       onOrphaned: () => this.#reconciler.doubt(),
     });
-    const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || this.#completer.holds(job);
+    const isUnwritten = ({ id, lease }: Lease): boolean =>
+      this.#completer.unwritten.some((job) => job.id === id && job.lease === lease);
+    const isKnown = (job: Lease): boolean => this.#dispatcher.holds(job) || isUnwritten(job);
     this.#reconciler = new ClaimReconciler(runtime, isKnown, (jobs) => this.#completer.release(jobs));
     this.#fetchLoop = new FetchLoop({
       ...{ runtime, gauge, dispatcher: this.#dispatcher, reconciler: this.#reconciler },
@@ -95,9 +97,11 @@ export class WorkerParts {
     return new QueueList(options.queues, sql, clock, budget, (name) => this.#paused.has(name));
   }
 
-  #onQueuesChanged(): void {
+  #onQueuesChanged(resumed: readonly string[]): void {
     this.#dispatcher.releasePaused();
     this.#fetchLoop.wake();
+    // Named, so that they are looked into also while listing all queues takes too long.
+    for (const queue of resumed) this.#fetchLoop.wake({ queue });
   }
 
   #onNotification({ abort, promote, sweep, schedules, queues, ...hint }: Notification): void {
@@ -112,8 +116,18 @@ export class WorkerParts {
   /** @throws SchemaMismatchError, DatabaseError */
   async start(): Promise<void> {
     this.#checkPool();
-    await this.#presence.start();
-    for (const service of [...this.#background, this.#fetchLoop]) await service.start();
+    const started: Service[] = [];
+    try {
+      for (const service of [this.#presence, ...this.#background, this.#fetchLoop]) {
+        started.push(service);
+        await service.start();
+      }
+    } catch (error) {
+      // Nobody stops a worker that did not start: its heartbeat would go on for ever.
+      for (const service of started.toReversed()) await service.stop();
+      if (started.length > 1) await this.#presence.unregister().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** What goes on beside the jobs, in the order of starting. */
@@ -125,6 +139,7 @@ export class WorkerParts {
   /** A statement that was given up went through, or failed, after all: it may have claimed jobs that nobody knows of. */
   answeredLate(): void {
     this.#reconciler.doubt();
+    this.#presence.beatAgain();
     this.#fetchLoop.wake();
   }
 

@@ -12,6 +12,7 @@ export class WorkerPresence implements Service {
   readonly #heartbeat: Loop;
   readonly #onMayBeLost: () => void;
   #idle = false;
+  #isStopped = false;
   /** When the last heartbeat that was written was sent. */
   #aliveAt: number;
   /** Whatever was claimed before may have been rescued. */
@@ -50,6 +51,7 @@ export class WorkerPresence implements Service {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#heartbeat.stop();
     await this.#writing;
   }
@@ -82,6 +84,12 @@ export class WorkerPresence implements Service {
       this.#idle = !idle;
       throw error;
     }
+  }
+
+  /** Writes the row again: a write that was given up may have come after the newest one. */
+  beatAgain(): void {
+    if (this.#isStopped) return;
+    this.#beat().catch((error: unknown) => this.#runtime.health.failed(error));
   }
 
   /** One after the other, each with the state of that moment, so that an older one never overwrites a newer one. */

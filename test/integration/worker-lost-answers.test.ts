@@ -2,10 +2,10 @@ import type { PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
-import { createApp, defineTask, silentLogger } from "../../src/index.ts";
+import { createApp, defineTask, retryStrategy, silentLogger } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { startWorker } from "../support/worker-run.ts";
+import { gate, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -146,6 +146,40 @@ test("a job whose claim is taken back, and which the same worker claims anew, go
   expect(await queue.jobs()).toMatchObject([{ status: "doing" }, {}]);
   end();
   await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+  expect(runs).toBe(1);
+});
+
+test("a job whose claim is taken back while its retry is being written does not run beside that", async () => {
+  let runs = 0;
+  const failing = defineTask({
+    name: "failing",
+    retry: retryStrategy({ maxAttempts: 1, wait: { seconds: 3600 } }),
+    run: () => {
+      runs++;
+      throw new Error("as told");
+    },
+  });
+  const later = defineTask({ name: "later", run: () => undefined });
+  const written = gate();
+  const connector: Connector<PoolClient> = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        if (statement.name === "retry_jobs") await written.opened;
+        return queue.connector.pool.query(statement, values);
+      },
+    },
+  };
+  const app = createApp({ connector, tasks: [failing, later], logger: silentLogger });
+  await app.defer(failing);
+  await using _worker = startWorker(app, { concurrency: 3 });
+  await until(() => runs === 1);
+  await queue.pool.query(TAKE_BACK);
+  await app.defer(later);
+  await until(async () => (await queue.jobs()).every(({ status }) => status === "doing"));
+  written.open();
+  await until(async () => (await queue.jobs())[1]?.status === "succeeded");
+  expect(await queue.jobs()).toMatchObject([{ status: "todo", attempts: 1 }, {}]);
   expect(runs).toBe(1);
 });
 

@@ -1,5 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask } from "../../src/index.ts";
+import { createApp, type DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
+import { pgConnector } from "../support/pg-connector.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { FAST, gate, startWorker } from "../support/worker-run.ts";
@@ -173,4 +176,29 @@ test("no job of a lock is rescued while another one of it may still be completed
   });
   await until(() => ran.length === 3);
   expect(ran).toEqual([3, 1, 2]);
+});
+
+test("a worker that may not do everything rescues all the same, and says what it may not", async () => {
+  let runs = 0;
+  const task = defineTask({ name: "t", run: () => runs++ });
+  const app = queue.app([task]);
+  await app.defer(task);
+  const dead = await deadWorker();
+  await leave(dead, "ready = true");
+  const role = `limited_${randomUUID().replaceAll("-", "")}`;
+  await queue.pool.query(`create role ${role}; grant all on all tables in schema public to ${role};
+    grant all on all sequences in schema public to ${role}; revoke all on procrastinate_schedules from ${role}`);
+  const pool = new Pool({ connectionString: queue.url, options: `-c role=${role}` });
+  const limited = createApp({ connector: pgConnector(pool), tasks: [task], logger: silentLogger });
+  const started = startWorker(limited);
+  const heard: string[] = [];
+  started.worker.on("statement_refused", ({ error }) => heard.push((error as DatabaseError).sqlState ?? ""));
+  started.worker.on("database_lost", () => heard.push("lost"));
+  await until(() => runs === 1);
+  await until(() => heard.length > 0);
+  expect(heard).toEqual(["42501"]);
+  expect(started.worker.isHealthy).toBe(true);
+  await started.worker.stop();
+  await pool.end();
+  await queue.pool.query(`drop owned by ${role}; drop role ${role}`);
 });

@@ -175,3 +175,24 @@ test("a handler that hangs in its transaction after completing does not keep a w
     await started.worker.stop();
   }
 });
+
+test("a worker that cannot start leaves nothing behind that goes on", async () => {
+  const beats: string[] = [];
+  const refusing: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      query: (statement, values) => {
+        if (statement.name === "beat_worker") beats.push(statement.name);
+        if (statement.name === "list_paused_queues") throw new DatabaseError(statement.name, new Error("reset"));
+        return queue.connector.pool.query(statement, values);
+      },
+    },
+  };
+  const app = createApp({ connector: refusing, tasks: [], logger: silentLogger });
+  const { done } = startWorker(app, { heartbeatInterval: { milliseconds: 10 }, stalledAfter: { milliseconds: 100 } });
+  await expect(done).rejects.toThrow("reset");
+  expect((await queue.pool.query("select id from procrastinate_workers")).rows).toEqual([]);
+  const { length } = beats;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(beats).toHaveLength(length);
+});

@@ -47,6 +47,7 @@ const EVENTS: { readonly [Name in WorkerEvent]: WorkerEventMap[Name] } = {
   wait_next_tick: { waitMs: 1 },
   periodic_tasks_removed: { count: 1 },
   database_lost: { error },
+  statement_refused: { error },
   database_back: { downMs: 1 },
 };
 

@@ -1,0 +1,43 @@
+import type { Clock } from "../clock.ts";
+
+/**
+ * Milliseconds from one write to the next while little comes in: each is a commit. With 10 slots and jobs of 5 ms a
+ * process would otherwise write 500 times a second, three jobs at a time.
+ */
+const INTERVAL_MS = 5;
+
+/** Spaces the writes of a worker. */
+export class WritePace {
+  readonly #clock: Clock;
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #endPause: (() => void) | undefined;
+
+  /** @param clock That of the machine: one that a test stops shall not stop the writes. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves when the next write may begin: where the last one is long ago, or this one is urgent, at once. */
+  async turn(isUrgent: boolean): Promise<void> {
+    const restMs = INTERVAL_MS - (this.#clock.now() - this.#wroteAt);
+    if (restMs > 0 && !isUrgent) await this.#pause(restMs);
+    this.#wroteAt = this.#clock.now();
+  }
+
+  /** What comes next became urgent. */
+  hurry(): void {
+    this.#endPause?.();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#endPause = undefined;
+        resolve();
+      };
+      const cancel = this.#clock.timer(ms, end);
+      this.#endPause = end;
+    });
+  }
+}
