@@ -6,6 +6,7 @@ import { surviveLoss } from "../src/driver/survive-loss.ts";
 import { ConnectorError, describe, InvalidOptionError } from "../src/errors.ts";
 import { checkKnownOptions } from "../src/option-checks.ts";
 import { executor } from "./executor.ts";
+import { Preparation } from "./preparation.ts";
 
 /** What the callback of `db.transaction` gets, in any of Drizzle's majors and drivers. */
 export interface DrizzleTransaction {
@@ -24,9 +25,10 @@ export interface DrizzleDatabase {
 
 export interface DrizzleConnectorOptions {
   /**
-   * Defer with prepared statements, on node-postgres and postgres.js: half of what a single job costs Postgres is
-   * planning. Not behind a pooler that shares connections between transactions and does not know prepared statements,
-   * such as PgBouncer before 1.21 in its mode `transaction`. A worker's own statements never are prepared. Default: `false`.
+   * Whether single deferrals, and the claim of the one job that an idle worker was told of, are prepared statements, on
+   * node-postgres and postgres.js: half of what a single job costs Postgres is planning. Other statements never are.
+   * `true` is for poolers that share connections between transactions and know prepared statements, such as PgBouncer
+   * from 1.21 on in its mode `transaction`. Default: where there is no pooler, which the first statement finds out.
    */
   readonly prepare?: boolean;
 }
@@ -54,18 +56,21 @@ export function drizzleConnector(
     );
   }
   checkKnownOptions("drizzleConnector", options, ["prepare"]);
-  const { prepare = false } = options;
-  if (typeof prepare !== "boolean") throw new InvalidOptionError("prepare", prepare, "is not true or false.");
+  const { prepare } = options;
+  if (prepare !== undefined && typeof prepare !== "boolean") {
+    throw new InvalidOptionError("prepare", prepare, "is not true or false.");
+  }
+  const preparation = new Preparation(prepare);
   const client = recognise(db.$client);
   const ended = new WeakSet<DrizzleTransaction>();
   surviveLoss(client);
   return {
     name: "drizzle",
     maxConnections: maxConnectionsOf(db.$client),
-    pool: executor(db, client, prepare),
+    pool: executor(db, client, preparation),
     using(tx) {
       checkTransaction(tx);
-      const open = executor(tx, client, prepare);
+      const open = executor(tx, client, preparation);
       return {
         query: (statement, values) =>
           ended.has(tx) ? Promise.reject(new ConnectorError(ENDED)) : open.query(statement, values),

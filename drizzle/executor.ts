@@ -3,20 +3,22 @@ import type { DriverClient } from "../src/driver/driver-client.ts";
 import { explainFailure } from "../src/driver/explain-failure.ts";
 import { ConnectorError, describe } from "../src/errors.ts";
 import { directRunner } from "./direct-runner.ts";
+import type { Preparation } from "./preparation.ts";
 import { toDrizzleSql } from "./sql-text.ts";
 
 interface DrizzleExecutor {
   execute(query: unknown): PromiseLike<unknown>;
 }
 
-/**
- * Runs statements through a Drizzle database or transaction.
- *
- * @param prepare Whether those that can be are prepared.
- */
-export function executor(drizzle: DrizzleExecutor, client: DriverClient | undefined, prepare: boolean): SqlExecutor {
+/** Runs statements through a Drizzle database or transaction. */
+export function executor(
+  drizzle: DrizzleExecutor,
+  client: DriverClient | undefined,
+  preparation: Preparation,
+): SqlExecutor {
   const run =
-    directRunner(drizzle, client, prepare) ?? ((statement, values) => drizzle.execute(toDrizzleSql(statement, values)));
+    directRunner(drizzle, client, preparation) ??
+    ((statement, values) => drizzle.execute(toDrizzleSql(statement, values)));
   return {
     async query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) {
       try {

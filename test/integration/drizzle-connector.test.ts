@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drizzleConnector } from "../../drizzle/index.ts";
+import { type DrizzleConnectorOptions, drizzleConnector } from "../../drizzle/index.ts";
 import type { SqlStatement } from "../../src/connector.ts";
 import { ConnectorError, createApp, DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
@@ -126,27 +126,47 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (name, open) => {
     expect(heard).toEqual(["committed"]);
   });
 
-  test("prepares what is deferred where it is told to, and nothing else", async () => {
-    const { db } = connection;
+  describe("prepared statements", () => {
     const task = defineTask({ name: "prepared", queue: "prepared" });
-    const prepared = async (options?: { prepare: boolean }) => {
+    const inserts = `from pg_prepared_statements where statement ~ 'insert into[^$]*procrastinate_jobs'`;
+    const prepared = async (options?: DrizzleConnectorOptions) => {
+      const { db } = connection;
       const connector = drizzleConnector(db, options);
       const app = createApp({ connector, tasks: [task], logger: silentLogger });
-      const last = await db.transaction(async (tx) => {
+      const count = statement(`select coalesce(sum(custom_plans + generic_plans), 0)::int as n ${inserts}`);
+      return db.transaction(async (tx) => {
+        const runs = async () => (await connector.using(tx).query<{ n: number }>(count, []))[0]?.n ?? 0;
+        const before = await runs();
         await app.defer(task, {}, { tx });
         await app.defer(task, {}, { tx });
         await app.batchDefer(task, [{}, {}], { tx });
-        const list = `select json_agg(name)::text as names, sum(custom_plans + generic_plans)::int as runs
-          from pg_prepared_statements where statement ~ 'insert into[^$]*procrastinate_jobs'`;
-        return connector.using(tx).query<{ names: string; runs: number }>(statement(list), []);
+        return (await runs()) - before;
       });
-      return last[0];
     };
-    expect(await prepared()).toEqual({ names: null, runs: null });
     const isPGlite = name.includes("PGlite");
-    expect((await prepared({ prepare: true }))?.runs).toBe(isPGlite ? null : 2);
-    const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'prepared'");
-    expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 8 }]);
+
+    test("are single deferrals, unless told otherwise", async () => {
+      expect(await prepared({ prepare: false })).toBe(0);
+      expect(await prepared({ prepare: true })).toBe(isPGlite ? 0 : 2);
+      expect(await prepared()).toBe(isPGlite ? 0 : 2);
+      const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'prepared'");
+      expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 12 }]);
+    });
+
+    test("that somebody discards are sent again, and no more prepared", async () => {
+      const own = await open(database.url);
+      const { pool } = own.connector;
+      const app = createApp({ connector: own.connector, tasks: [task], logger: silentLogger });
+      const discardAll = (): Promise<unknown> =>
+        Promise.all(Array.from({ length: 20 }, () => pool.query(statement("deallocate all"), [])));
+      const before = await app.jobs.count();
+      for (let n = 0; n < 5; n++) {
+        await app.defer(task);
+        await discardAll();
+      }
+      expect((await app.jobs.count()).todo).toBe(before.todo + 5);
+      await own.close();
+    });
   });
 
   test("refuses what is no transaction of Drizzle", () => {
@@ -231,4 +251,22 @@ test("tells a driver without transactions apart from a lost database", async () 
     name: "ConnectorError",
     message: expect.stringMatching(/has no interactive transactions\. Use one that has them: node-postgres/),
   });
+});
+
+test("nothing is prepared where the sessions are not those of the connections, as behind a pooler", async () => {
+  const database = await createTestDatabase();
+  const pool = new Pool({ connectionString: database.url, max: 1 });
+  pool.on("connect", (client) => {
+    Object.assign(client, { processID: 1 });
+  });
+  const db = drizzle(pool);
+  const task = defineTask({ name: "t" });
+  const app = createApp({ connector: drizzleConnector(db), tasks: [task], logger: silentLogger });
+  await app.defer(task);
+  await db.transaction(async (tx) => {
+    await app.defer(task, {}, { tx });
+  });
+  expect((await pool.query("select name from pg_prepared_statements")).rows).toEqual([]);
+  await pool.end();
+  await database.drop();
 });

@@ -3,8 +3,8 @@ import type { SourceFile } from "./source-file.ts";
 const BELOW_APP = ["kernel", "task", "sql", "schema", "defer", "jobs", "periodic", "worker"];
 /** An edge is built on what an app has: the public API. */
 const EDGE = ["kernel", "app", "index", "src/sql/statement.ts"];
-/** Those of an ORM also reach its driver, and the settings of its sessions. */
-const ORM_EDGE = [...EDGE, "driver", "src/sql/plan-mode.ts"];
+/** Those of an ORM also reach its driver, and what its sessions are like. */
+const ORM_EDGE = [...EDGE, "driver", "src/sql/plan-mode.ts", "src/sql/session-process.ts"];
 
 /** What each part may import besides itself: parts, or single files. A part is a folder; the rest of src is the kernel. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
