@@ -65,7 +65,11 @@ export class InvalidOptionError extends ProcrastinateError {
   }
 }
 
-/** The arguments of a job are not JSON, are too large, or were refused by the task's schema. Nothing was written. */
+/**
+ * The arguments of a job are not JSON, are too large, or were refused by the task's schema. Nothing was written.
+ * What the schema said is in the message, and of each place in the `cause`: `{ path, message }`. Neither is in what a
+ * worker finds of stored arguments, since it is logged and may quote them.
+ */
 export class InvalidArgsError extends ProcrastinateError {
   readonly taskName: string;
   /** Where in the arguments, like `args.items[2].price`. */

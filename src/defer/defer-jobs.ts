@@ -10,6 +10,7 @@ import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
 import { type AnyTask, checkTask } from "../task/task.ts";
+import type { ValidateHow } from "../task/validate-args.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
@@ -102,8 +103,8 @@ export class JobDeferrer<Tx> {
   }
 
   /** The row of a job, checked. @throws InvalidArgsError, InvalidOptionError */
-  async newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
-    const job = await toNewJob(task, args, options);
+  async newJob(task: AnyTask, args: unknown, options: DeferOptions, how?: ValidateHow): Promise<NewJob> {
+    const job = await toNewJob(task, args, options, how);
     checkArgsSize(job, this.#options);
     return job;
   }

@@ -5,7 +5,7 @@ import { scheduleOf } from "../schedule.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
 import { type AnyTask, checkLockMode, checkTask, type KeyOption } from "../task/task.ts";
-import { validateArgs } from "../task/validate-args.ts";
+import { type ValidateHow, validateArgs } from "../task/validate-args.ts";
 
 const DEFER_OPTION_NAMES = [
   "tx",
@@ -44,10 +44,15 @@ export function checkDeferOptions(options: DeferOptions): void {
  *
  * @throws InvalidArgsError, InvalidOptionError
  */
-export async function toNewJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
+export async function toNewJob(
+  task: AnyTask,
+  args: unknown,
+  options: DeferOptions,
+  how?: ValidateHow,
+): Promise<NewJob> {
   checkTask("task", task);
   const argsJson = toArgsJson(task, args);
-  const validated = validateArgs(task, args);
+  const validated = validateArgs(task, args, how);
   if (!(validated instanceof Promise)) return toCheckedJob(task, args as object, argsJson, options);
   await validated;
   // The caller may have changed his object meanwhile.
