@@ -75,7 +75,7 @@ const schema: StandardSchemaV1<RemoveOldJobsArgs, OldJobs> = {
 
 /**
  * Deletes finished jobs that are old, with their events, in batches. Every app can defer it, and every worker of the
- * queue `builtin` or of all queues can run it.
+ * queue `builtin` or of all queues can run it. Its result is `{ deleted, kept }`; it fails where the worker may not delete.
  */
 export const removeOldJobs = defineTask({
   name: "builtin:procrastinate.remove_old_jobs",
@@ -95,15 +95,21 @@ export function builtinTasks<Tx>(connector: Connector<Tx>, tables: TableNames): 
         cancelled: removeCancelled ? ageMs : null,
         aborted: removeAborted ? ageMs : null,
       };
-      const walk = new OldJobsWalk(sql, { keptMs, queue, exclusive: false });
-      let deleted = 0;
-      for (let isEnd = false; !isEnd; ) {
-        signal.throwIfAborted();
-        const page = await walk.next();
-        deleted += page.deleted;
-        isEnd = page.isEnd;
-      }
-      return { deleted };
+      return walkToEnd(new OldJobsWalk(sql, { keptMs, queue, exclusive: false }), signal);
     }),
   ];
+}
+
+/** @throws DatabaseError where nothing can be deleted. */
+async function walkToEnd(walk: OldJobsWalk, signal: AbortSignal): Promise<{ deleted: number; kept: number }> {
+  const sum = { deleted: 0, kept: 0 };
+  for (;;) {
+    signal.throwIfAborted();
+    const { deleted, isEnd, refusal } = await walk.next();
+    // It is not about one job.
+    if (isEnd && refusal) throw refusal;
+    sum.deleted += deleted;
+    if (refusal) sum.kept++;
+    if (isEnd) return sum;
+  }
 }
