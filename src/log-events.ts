@@ -76,10 +76,17 @@ function subscribe<Name extends WorkerEvent>(name: Name, events: WorkerEvents, l
 }
 
 function fieldsOf(event: object): Record<string, unknown> {
-  const { job, ...fields } = event as { job?: Job };
+  const { job, ...given } = event as { job?: Job };
+  const fields = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, withoutBigints(value)]));
   if (!job) return fields;
   const { id, taskName, queue, lock, attempts } = job;
   return { ...fields, job: { id: String(id), task: taskName, queue, lock, attempts } };
+}
+
+/** Ids become texts: a logger that calls JSON.stringify would throw. */
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  return Array.isArray(value) ? value.map(withoutBigints) : value;
 }
 
 type Schedule = { readonly taskName: string; readonly periodicId: string };
