@@ -15,7 +15,7 @@ import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
 import { logDeferred } from "./log-deferred.ts";
-import { checkDeferOptions, toNewJob } from "./new-job.ts";
+import { checkBatchDefer, checkDeferOptions, toNewJob } from "./new-job.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {
@@ -60,15 +60,7 @@ export class JobDeferrer<Tx> {
   }
 
   async batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]> {
-    if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
-    checkDeferOptions(options as DeferOptions);
-    if ("onConflict" in options && options.onConflict !== undefined) {
-      throw new InvalidOptionError(
-        "onConflict",
-        options.onConflict,
-        "is for defer: batchDefer writes all jobs or none.",
-      );
-    }
+    checkBatchDefer(argsList, options as DeferOptions);
     checkTask("task", task);
     const newJob = (args: unknown, index: number): Promise<NewJob> =>
       this.newJob(task, args, options as DeferOptions).catch((error: unknown) => {

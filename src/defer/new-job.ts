@@ -38,6 +38,16 @@ export function checkDeferOptions(options: DeferOptions): void {
   scheduleOf(options);
 }
 
+/** @throws InvalidOptionError as `checkDeferOptions`, and when the arguments are no list. */
+export function checkBatchDefer(argsList: readonly unknown[], options: DeferOptions): void {
+  if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
+  checkDeferOptions(options);
+  if (options.onConflict !== undefined) {
+    const fix = "is for defer: batchDefer writes all jobs or none.";
+    throw new InvalidOptionError("onConflict", options.onConflict, fix);
+  }
+}
+
 /**
  * Makes the row of a job: checks the arguments against JSON and the task's schema, and the keys that the task makes of
  * them. The options were checked by `checkDeferOptions`.
@@ -59,7 +69,8 @@ export async function toNewJob(
   return toCheckedJob(task, JSON.parse(argsJson) as object, argsJson, options);
 }
 
-function toArgsJson(task: AnyTask, args: unknown): string {
+/** @throws InvalidArgsError when the arguments are no object of JSON. */
+export function toArgsJson(task: AnyTask, args: unknown): string {
   if (typeof args !== "object" || args === null || Array.isArray(args)) {
     const what = args === null ? "null" : Array.isArray(args) ? "an array" : typeof args;
     throw new InvalidArgsError(task.name, "args", `is ${what}, not an object`);
