@@ -43,7 +43,10 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
     "info",
     (event) => `No job for ${tickOf(event)}: one with the same queueing lock waits`,
   ],
-  ignore_periodic_task: ["info", (event) => `No job for ${tickOf(event)}: it came too long ago`],
+  ignore_periodic_task: [
+    "info",
+    (event) => `No job for ${tickOf(event)}: it was missed, and a later one has a job for it, or it came too long ago`,
+  ],
   periodic_task_error: ["error", (event) => `No job for ${tickOf(event)}: ${messageOf(event.error)}`],
   wait_next_tick: ["debug", ({ waitMs }) => `Looks for ticks again in ${waitMs.toFixed(0)} ms`],
   periodic_tasks_removed: ["info", ({ count }) => `Removed ${count} schedules that left the code`],
