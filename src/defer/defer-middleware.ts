@@ -16,7 +16,7 @@ export interface Deferral {
 }
 
 /**
- * Wraps the writing of jobs: `next`, called once, writes them and gives their ids, in the order of `argsList`; what is
+ * Wraps the writing of jobs, but not of the ticks of schedules: `next`, called once, writes them and gives their ids, in the order of `argsList`; what is
  * passed to it replaces the task, which is one of the app's, the arguments or options. Returns the ids. What it throws,
  * the caller gets.
  */
