@@ -5,14 +5,17 @@ import { ProcrastinateError } from "./errors.ts";
  * The driver's error is the `cause`; not that of the ORM, whose message can hold the statement's parameters.
  */
 export class DatabaseError extends ProcrastinateError {
+  /** What was sent: the name of a statement of the queue, or `transaction`. */
+  readonly statement: string;
   /** The five-character SQLSTATE; undefined when no answer came from Postgres. */
   readonly sqlState: string | undefined;
   /** The name of the violated constraint or unique index, if any. */
   readonly constraint: string | undefined;
 
-  constructor(statementName: string, cause: unknown) {
+  constructor(statement: string, cause: unknown) {
     const found = findDriverError(cause);
-    super("database", `${statementName}: ${found.message}`, { cause: found.driverError });
+    super("database", messageFor(statement, found), { cause: found.driverError });
+    this.statement = statement;
     this.sqlState = found.sqlState;
     this.constraint = found.constraint;
   }
@@ -37,6 +40,13 @@ export class DatabaseError extends ProcrastinateError {
   get isDataProblem(): boolean {
     return this.sqlState !== undefined && /^(22|23|54)/.test(this.sqlState);
   }
+}
+
+const CHECK = "Check that it runs, and that the app connects to the right host, port and database.";
+
+function messageFor(statement: string, { message, sqlState }: DriverError): string {
+  if (sqlState !== undefined) return `${message} (${statement})`;
+  return `No answer from Postgres (${statement}): ${message.replace(/\.$/, "")}. ${CHECK}`;
 }
 
 interface DriverError {

@@ -62,7 +62,7 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   ],
   listen_lost: ["warn", ({ error }) => `The listening connection is lost, polling meanwhile: ${messageOf(error)}`],
   listen_failed: ["warn", ({ error }) => `Cannot LISTEN, polling instead: ${messageOf(error)}`],
-  database_lost: ["error", ({ error }) => `The database does not answer, trying on: ${messageOf(error)}`],
+  database_lost: ["error", ({ error }) => `The database is lost, trying on: ${messageOf(error)}`],
   database_back: ["info", ({ downMs }) => `The database is back after ${downMs.toFixed(0)} ms`],
 };
 
