@@ -1,3 +1,4 @@
+import { messageOf } from "./describe.ts";
 import { ProcrastinateError } from "./errors.ts";
 
 /**
@@ -28,6 +29,11 @@ export class DatabaseError extends ProcrastinateError {
   /** A row stayed locked by another transaction for longer than the statement would wait. */
   get isLocked(): boolean {
     return this.sqlState === "55P03";
+  }
+
+  /** Another row has the same key. */
+  get isUniqueViolation(): boolean {
+    return this.sqlState === "23505";
   }
 
   /** The connection failed, or Postgres is shutting down, starting up or out of connections. */
@@ -71,28 +77,19 @@ function findDriverError(error: unknown): DriverError {
     const sqlState = [inner["originalCode"], inner["code"], inner["errno"]].find(isSqlState);
     if (sqlState === undefined) continue;
     const original = inner["originalMessage"];
-    const message = typeof original === "string" ? original : messageOf(inner);
+    const message = typeof original === "string" ? original : driverMessage(inner);
     return { driverError, message, sqlState, constraint: constraintOf(inner, message) };
   }
-  return { driverError, message: messageOf(driverError), sqlState: undefined, constraint: undefined };
+  return { driverError, message: driverMessage(driverError), sqlState: undefined, constraint: undefined };
 }
 
 /** A chain of causes can be a circle. */
 const MAX_CAUSES = 10;
 
-/**
- * Node's error of a refused connection has an empty message and one error per address. Prisma's begin with where it was
- * called, some lines of source included.
- */
-function messageOf(error: unknown): string {
-  if (!isFields(error)) return String(error);
-  const { message, errors } = error;
-  if (message) return /^\s*Invalid `.*` invocation/.test(String(message)) ? lastLine(String(message)) : String(message);
-  return Array.isArray(errors) ? errors.map(messageOf).join("; ") : String(error["code"] ?? "no message");
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
+/** Prisma's begin with where it was called, some lines of source included. */
+function driverMessage(error: unknown): string {
+  const message = messageOf(error);
+  return /^\s*Invalid `.*` invocation/.test(message) ? (message.trim().split("\n").at(-1) ?? "") : message;
 }
 
 function prismaCause(error: Fields): Fields | undefined {

@@ -1,3 +1,4 @@
+import { messageOf } from "./describe.ts";
 import type { WorkerEvent, WorkerEventMap, WorkerEvents } from "./events.ts";
 import type { Job } from "./job.ts";
 import type { Logger, LogLevel } from "./logger.ts";
@@ -104,14 +105,4 @@ function tickOf(tick: Schedule & { readonly at: Date }): string {
 
 function label(job: Job): string {
   return `${job.taskName}[${job.id}]`;
-}
-
-/** Whatever was thrown: errors, null, strings. */
-export function messageOf(error: unknown): string {
-  try {
-    return error instanceof Error ? error.message : String(error);
-  } catch {
-    // An object without a prototype, or one whose toString throws.
-    return typeof error;
-  }
 }

@@ -1,6 +1,6 @@
 import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
 import { findJsonProblem } from "../json.ts";
-import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { checkKnownOptions, checkLockKey, checkName, checkPriority, checkTransaction } from "../option-checks.ts";
 import { scheduleOf } from "../schedule.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
@@ -26,9 +26,7 @@ export function checkDeferOptions(options: DeferOptions): void {
   if (!["throw", "ignore", "replace"].includes(onConflict)) {
     throw new InvalidOptionError("onConflict", onConflict, 'is not "throw", "ignore" or "replace".');
   }
-  if (options.tx !== undefined && (typeof options.tx !== "object" || options.tx === null)) {
-    throw new InvalidOptionError("tx", options.tx, "is not a transaction. Pass what your ORM hands to the callback.");
-  }
+  if (options.tx !== undefined) checkTransaction(options.tx);
   if (options.queue !== undefined) checkName("queue", options.queue);
   if (options.priority !== undefined) checkPriority("priority", options.priority);
   for (const key of ["lock", "queueingLock"] as const) {

@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Connector } from "../connector.ts";
+import { messageOf } from "../describe.ts";
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKnownOptions, checkName } from "../option-checks.ts";
+import { checkBoolean, checkKnownOptions, checkName } from "../option-checks.ts";
 import { queueSql, type TableNames } from "../sql/statement.ts";
 import { defineTask, implementTask } from "../task/define-task.ts";
 import type { AnyTask } from "../task/task.ts";
@@ -44,11 +45,8 @@ function parseArgs(given: unknown): OldJobs {
   if ((maxHours === undefined) === (olderThan === undefined)) {
     throw new InvalidOptionError("olderThan", olderThan, "and maxHours: give one of the two.");
   }
-  const flag = (name: "removeFailed" | "removeCancelled" | "removeAborted"): boolean => {
-    const value: unknown = args[name] ?? false;
-    if (typeof value === "boolean") return value;
-    throw new InvalidOptionError(name, value, "is not true or false.");
-  };
+  const flag = (name: "removeFailed" | "removeCancelled" | "removeAborted"): boolean =>
+    checkBoolean(name, args[name] ?? false);
   return {
     ageMs:
       olderThan === undefined ? durationToMs({ hours: maxHours }, "maxHours") : durationToMs(olderThan, "olderThan"),
@@ -67,7 +65,7 @@ const schema: StandardSchemaV1<RemoveOldJobsArgs, OldJobs> = {
       try {
         return { value: parseArgs(args) };
       } catch (error) {
-        return { issues: [{ message: error instanceof Error ? error.message : String(error) }] };
+        return { issues: [{ message: messageOf(error) }] };
       }
     },
   },

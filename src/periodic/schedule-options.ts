@@ -40,7 +40,8 @@ const OPTION_NAMES = [
   ...["cron", "timezone", "periodicId", "missed", "maxDelay", "args"],
   ...["queue", "priority", "lock", "lockMode", "queueingLock"],
 ] as const;
-const DEFAULT_MAX_DELAY = { minutes: 10 };
+/** Also of a row that was inserted by hand without one. */
+export const DEFAULT_MAX_DELAY_SECONDS = 600;
 /** What the column holds: 68 years. */
 const MAX_DELAY_SECONDS = 2_147_483_647;
 
@@ -52,7 +53,7 @@ export function resolveSchedule(where: string, options: ScheduleOptions): Resolv
   if (!MISSED_POLICIES.includes(missed)) {
     throw new InvalidOptionError("missed", missed, 'is not "skip", "once" or "all".');
   }
-  const maxDelayMs = durationToMs(options.maxDelay ?? DEFAULT_MAX_DELAY, "maxDelay");
+  const maxDelayMs = durationToMs(options.maxDelay ?? { seconds: DEFAULT_MAX_DELAY_SECONDS }, "maxDelay");
   if (maxDelayMs < 1000) {
     throw new InvalidOptionError("maxDelay", maxDelayMs, "ms is less than a second: every tick would come too late.");
   }

@@ -86,5 +86,5 @@ export class DatabaseHealth {
 
 /** A unique violation here is one of running_lock or queueing_key: another worker was faster. */
 function isCollision(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.isTransient || error.sqlState === "23505");
+  return error instanceof DatabaseError && (error.isTransient || error.isUniqueViolation);
 }
