@@ -1,9 +1,10 @@
 import type { Connector } from "../src/connector.ts";
+import { describe } from "../src/describe.ts";
 import { type DriverClient, maxConnectionsOf, recognise } from "../src/driver/driver-client.ts";
 import { explainFailure, isCutOff } from "../src/driver/explain-failure.ts";
 import { listen } from "../src/driver/listen.ts";
 import { surviveLoss } from "../src/driver/survive-loss.ts";
-import { ConnectorError, describe, InvalidOptionError } from "../src/errors.ts";
+import { ConnectorError, InvalidOptionError } from "../src/errors.ts";
 import { checkKnownOptions } from "../src/option-checks.ts";
 import { executor } from "./executor.ts";
 import { Preparation } from "./preparation.ts";

@@ -1,7 +1,8 @@
 import type { SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
+import { describe } from "../src/describe.ts";
 import type { DriverClient } from "../src/driver/driver-client.ts";
 import { explainFailure } from "../src/driver/explain-failure.ts";
-import { ConnectorError, describe } from "../src/errors.ts";
+import { ConnectorError } from "../src/errors.ts";
 import { directRunner } from "./direct-runner.ts";
 import type { Preparation } from "./preparation.ts";
 import { toDrizzleSql } from "./sql-text.ts";

@@ -1,4 +1,5 @@
-import { ConnectorError, describe } from "../src/errors.ts";
+import { describe } from "../src/describe.ts";
+import { ConnectorError } from "../src/errors.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 import type { SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
+import { describe } from "../src/describe.ts";
 import type { DriverClient } from "../src/driver/driver-client.ts";
-import { ConnectorError, describe } from "../src/errors.ts";
+import { ConnectorError } from "../src/errors.ts";
 import { forceCustomPlan, isNamed, setPlanMode } from "../src/sql/plan-mode.ts";
 import type { PrismaDatabase, PrismaTransaction } from "./client-types.ts";
 import { explainFailure } from "./explain-failure.ts";

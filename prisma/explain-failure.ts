@@ -8,7 +8,7 @@ const TRANSACTION_FAILED = "P2028";
 /** The error for what Prisma threw: one of ours stays what it is. */
 export function explainFailure(what: string, error: unknown, client: DriverClient | undefined): ProcrastinateError {
   if (!isTransactionFailure(error)) return explainByDriver(what, error, client);
-  return new ConnectorError(`${what}: ${lastLine(error.message)} ${fixOf(error.meta)}`, { cause: error });
+  return new ConnectorError(`${lastLine(error.message)} (${what}) ${fixOf(error.meta)}`, { cause: error });
 }
 
 interface TransactionFailure {

@@ -1,4 +1,5 @@
 import type { NotificationHandler, Unlisten } from "../src/connector.ts";
+import { describe } from "../src/describe.ts";
 import {
   type DriverClient,
   type PGlite,
@@ -8,7 +9,7 @@ import {
 } from "../src/driver/driver-client.ts";
 import { listen } from "../src/driver/listen.ts";
 import { listenOn } from "../src/driver/listen-pg.ts";
-import { ConnectorError, describe } from "../src/errors.ts";
+import { ConnectorError } from "../src/errors.ts";
 
 /** What a worker listens with: the URL of the database, or the pool or client that the app gave to Prisma's adapter. */
 export type ListenSource = string | PgPool | PGlite | PostgresJs;

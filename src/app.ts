@@ -38,7 +38,10 @@ export interface AppOptions<Tx> {
   readonly logger?: Logger;
   /** Options of every worker of this app, overridden one by one by those of `createWorker`. */
   readonly workerDefaults?: WorkerOptions;
-  /** Wraps each `defer` and `batchDefer`, of the app and of its handlers; the first one is outermost. Default: none. */
+  /**
+   * Wraps each `defer` and `batchDefer`, of the app and of its handlers, not the ticks of schedules; the first one is
+   * outermost. Default: none.
+   */
   readonly deferMiddleware?: readonly DeferMiddleware[];
   /** Refuse arguments with more bytes of JSON than this, 1 to 268,435,455. Default: 16 MiB; from 1 MiB on a warning is logged. */
   readonly maxArgsBytes?: number;

@@ -1,3 +1,4 @@
+import { messageOf } from "./describe.ts";
 import { ProcrastinateError } from "./errors.ts";
 
 /**
@@ -5,14 +6,17 @@ import { ProcrastinateError } from "./errors.ts";
  * The driver's error is the `cause`; not that of the ORM, whose message can hold the statement's parameters.
  */
 export class DatabaseError extends ProcrastinateError {
+  /** What was sent: the name of a statement of the queue, or `transaction`. */
+  readonly statement: string;
   /** The five-character SQLSTATE; undefined when no answer came from Postgres. */
   readonly sqlState: string | undefined;
   /** The name of the violated constraint or unique index, if any. */
   readonly constraint: string | undefined;
 
-  constructor(statementName: string, cause: unknown) {
+  constructor(statement: string, cause: unknown) {
     const found = findDriverError(cause);
-    super("database", `${statementName}: ${found.message}`, { cause: found.driverError });
+    super("database", messageFor(statement, found), { cause: found.driverError });
+    this.statement = statement;
     this.sqlState = found.sqlState;
     this.constraint = found.constraint;
   }
@@ -27,6 +31,11 @@ export class DatabaseError extends ProcrastinateError {
     return this.sqlState === "55P03";
   }
 
+  /** Another row has the same key. */
+  get isUniqueViolation(): boolean {
+    return this.sqlState === "23505";
+  }
+
   /** The connection failed, or Postgres is shutting down, starting up or out of connections. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;
@@ -37,6 +46,13 @@ export class DatabaseError extends ProcrastinateError {
   get isDataProblem(): boolean {
     return this.sqlState !== undefined && /^(22|23|54)/.test(this.sqlState);
   }
+}
+
+const CHECK = "Check that it runs, and that the app connects to the right host, port and database.";
+
+function messageFor(statement: string, { message, sqlState }: DriverError): string {
+  if (sqlState !== undefined) return `${message} (${statement})`;
+  return `No answer from Postgres (${statement}): ${message.replace(/\.$/, "")}. ${CHECK}`;
 }
 
 interface DriverError {
@@ -61,28 +77,19 @@ function findDriverError(error: unknown): DriverError {
     const sqlState = [inner["originalCode"], inner["code"], inner["errno"]].find(isSqlState);
     if (sqlState === undefined) continue;
     const original = inner["originalMessage"];
-    const message = typeof original === "string" ? original : messageOf(inner);
+    const message = typeof original === "string" ? original : driverMessage(inner);
     return { driverError, message, sqlState, constraint: constraintOf(inner, message) };
   }
-  return { driverError, message: messageOf(driverError), sqlState: undefined, constraint: undefined };
+  return { driverError, message: driverMessage(driverError), sqlState: undefined, constraint: undefined };
 }
 
 /** A chain of causes can be a circle. */
 const MAX_CAUSES = 10;
 
-/**
- * Node's error of a refused connection has an empty message and one error per address. Prisma's begin with where it was
- * called, some lines of source included.
- */
-function messageOf(error: unknown): string {
-  if (!isFields(error)) return String(error);
-  const { message, errors } = error;
-  if (message) return /^\s*Invalid `.*` invocation/.test(String(message)) ? lastLine(String(message)) : String(message);
-  return Array.isArray(errors) ? errors.map(messageOf).join("; ") : String(error["code"] ?? "no message");
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
+/** Prisma's begin with where it was called, some lines of source included. */
+function driverMessage(error: unknown): string {
+  const message = messageOf(error);
+  return /^\s*Invalid `.*` invocation/.test(message) ? (message.trim().split("\n").at(-1) ?? "") : message;
 }
 
 function prismaCause(error: Fields): Fields | undefined {

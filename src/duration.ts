@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "./errors.ts";
+import { isPlain } from "./json.ts";
 
 /** A span of time as a sum of its parts: `{ minutes: 5 }`, `{ hours: 1, minutes: 30 }`. Parts may be fractions. */
 export interface Duration {
@@ -23,11 +24,17 @@ const MS_PER_PART = {
  * The milliseconds of a duration.
  *
  * @param option The name of the option, for the error.
- * @throws InvalidOptionError when it is no duration, has an unknown part, or a part is not a finite number >= 0.
+ * @throws InvalidOptionError when it is no duration or no plain object, has an unknown part, or a part is not a finite number >= 0.
  */
 export function durationToMs(duration: Duration, option: string): number {
   if (typeof duration !== "object" || duration === null || Array.isArray(duration)) {
     throw new InvalidOptionError(option, duration, "is not a duration. Write it like { minutes: 5 }.");
+  }
+  // What has its parts in getters, as a Temporal.Duration, would count as nothing.
+  if (!isPlain(duration)) {
+    const fix =
+      'Write it like { minutes: 5 }; a Temporal.Duration as { milliseconds: duration.total("milliseconds") }.';
+    throw new InvalidOptionError(option, duration, `is not a plain object. ${fix}`);
   }
   let total = 0;
   for (const [part, value] of Object.entries(duration)) {

@@ -1,3 +1,5 @@
+import { describe } from "./describe.ts";
+
 /** A stable name for each condition that a caller can act on. */
 export type ErrorCode =
   | "already_enqueued"
@@ -65,7 +67,11 @@ export class InvalidOptionError extends ProcrastinateError {
   }
 }
 
-/** The arguments of a job are not JSON, are too large, or were refused by the task's schema. Nothing was written. */
+/**
+ * The arguments of a job are not JSON, are too large, or were refused by the task's schema. Nothing was written.
+ * What the schema said is in the message, and of each place in the `cause`: `{ path, message }`. Neither is in what a
+ * worker finds of stored arguments, since it is logged and may quote them.
+ */
 export class InvalidArgsError extends ProcrastinateError {
   readonly taskName: string;
   /** Where in the arguments, like `args.items[2].price`. */
@@ -231,20 +237,4 @@ export class ShutdownTimeoutError extends ProcrastinateError {
     );
     this.jobIds = jobIds;
   }
-}
-
-/** A short, safe description of a bad value for an error message. */
-export function describe(value: unknown): string {
-  if (typeof value === "string") {
-    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  }
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) {
-    if (Array.isArray(value)) return "an array";
-    const name = value.constructor?.name ?? "null-prototype";
-    if (name === "Object") return "an object";
-    return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name} object`;
-  }
-  return String(value);
 }

@@ -52,7 +52,10 @@ export interface WorkerEventMap {
   periodic_task_already_deferred: PeriodicTick;
   /** A job with the same queueing lock waits, so that this tick has none. */
   skip_periodic_task_queueing_lock: PeriodicTick;
-  /** This tick, and perhaps others before it, came too long ago. */
+  /**
+   * This tick, and perhaps others before it, was missed and has no job, as `missed` and `maxDelay` of its schedule say: a
+   * later one has a job for all of them, or it came too long ago.
+   */
   ignore_periodic_task: PeriodicTick;
   /** The arguments could not be made or were refused, or the schedule cannot be read: this worker defers no job. */
   periodic_task_error: PeriodicTick & { readonly error: unknown };

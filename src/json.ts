@@ -107,7 +107,7 @@ function findListProblem(list: readonly unknown[], path: string, inside: readonl
 }
 
 /** Also an object of another realm, which has an Object.prototype of its own: under Jest, in edge runtimes. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }

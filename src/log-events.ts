@@ -1,3 +1,4 @@
+import { messageOf } from "./describe.ts";
 import type { WorkerEvent, WorkerEventMap, WorkerEvents } from "./events.ts";
 import type { Job } from "./job.ts";
 import type { Logger, LogLevel } from "./logger.ts";
@@ -43,7 +44,10 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
     "info",
     (event) => `No job for ${tickOf(event)}: one with the same queueing lock waits`,
   ],
-  ignore_periodic_task: ["info", (event) => `No job for ${tickOf(event)}: it came too long ago`],
+  ignore_periodic_task: [
+    "info",
+    (event) => `No job for ${tickOf(event)}: it was missed, and a later one has a job for it, or it came too long ago`,
+  ],
   periodic_task_error: ["error", (event) => `No job for ${tickOf(event)}: ${messageOf(event.error)}`],
   wait_next_tick: ["debug", ({ waitMs }) => `Looks for ticks again in ${waitMs.toFixed(0)} ms`],
   periodic_tasks_removed: ["info", ({ count }) => `Removed ${count} schedules that left the code`],
@@ -59,7 +63,7 @@ const LINES: { readonly [Name in WorkerEvent]: Line<Name> } = {
   ],
   listen_lost: ["warn", ({ error }) => `The listening connection is lost, polling meanwhile: ${messageOf(error)}`],
   listen_failed: ["warn", ({ error }) => `Cannot LISTEN, polling instead: ${messageOf(error)}`],
-  database_lost: ["error", ({ error }) => `The database does not answer, trying on: ${messageOf(error)}`],
+  database_lost: ["error", ({ error }) => `The database is lost, trying on: ${messageOf(error)}`],
   statement_refused: ["error", ({ error }) => `Postgres refuses a statement, trying on: ${messageOf(error)}`],
   database_back: ["info", ({ downMs }) => `The database is back after ${downMs.toFixed(0)} ms`],
 };
@@ -77,10 +81,17 @@ function subscribe<Name extends WorkerEvent>(name: Name, events: WorkerEvents, l
 }
 
 function fieldsOf(event: object): Record<string, unknown> {
-  const { job, ...fields } = event as { job?: Job };
+  const { job, ...given } = event as { job?: Job };
+  const fields = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, withoutBigints(value)]));
   if (!job) return fields;
   const { id, taskName, queue, lock, attempts } = job;
   return { ...fields, job: { id: String(id), task: taskName, queue, lock, attempts } };
+}
+
+/** Ids become texts: a logger that calls JSON.stringify would throw. */
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  return Array.isArray(value) ? value.map(withoutBigints) : value;
 }
 
 type Schedule = { readonly taskName: string; readonly periodicId: string };
@@ -95,14 +106,4 @@ function tickOf(tick: Schedule & { readonly at: Date }): string {
 
 function label(job: Job): string {
   return `${job.taskName}[${job.id}]`;
-}
-
-/** Whatever was thrown: errors, null, strings. */
-export function messageOf(error: unknown): string {
-  try {
-    return error instanceof Error ? error.message : String(error);
-  } catch {
-    // An object without a prototype, or one whose toString throws.
-    return typeof error;
-  }
 }

@@ -85,3 +85,9 @@ export function checkBoolean(option: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new InvalidOptionError(option, value, "is not true or false.");
 }
+
+/** @throws InvalidOptionError when `tx` cannot be a transaction of any ORM. */
+export function checkTransaction(tx: unknown): void {
+  if (typeof tx === "object" && tx !== null) return;
+  throw new InvalidOptionError("tx", tx, "is not a transaction. Pass what your ORM hands to the callback.");
+}

@@ -10,11 +10,12 @@ import { replaceWaitingJob } from "../sql/replace-waiting-job.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 import type { BatchDeferOptions, DeferOptions, OnConflict } from "../task/deferrer.ts";
 import { type AnyTask, checkTask } from "../task/task.ts";
+import type { ValidateHow } from "../task/validate-args.ts";
 import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
 import { logDeferred } from "./log-deferred.ts";
-import { checkDeferOptions, toNewJob } from "./new-job.ts";
+import { checkBatchDefer, checkDeferOptions, toNewJob } from "./new-job.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {
@@ -59,15 +60,7 @@ export class JobDeferrer<Tx> {
   }
 
   async batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]> {
-    if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
-    checkDeferOptions(options as DeferOptions);
-    if ("onConflict" in options && options.onConflict !== undefined) {
-      throw new InvalidOptionError(
-        "onConflict",
-        options.onConflict,
-        "is for defer: batchDefer writes all jobs or none.",
-      );
-    }
+    checkBatchDefer(argsList, options as DeferOptions);
     checkTask("task", task);
     const newJob = (args: unknown, index: number): Promise<NewJob> =>
       this.newJob(task, args, options as DeferOptions).catch((error: unknown) => {
@@ -102,8 +95,8 @@ export class JobDeferrer<Tx> {
   }
 
   /** The row of a job, checked. @throws InvalidArgsError, InvalidOptionError */
-  async newJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
-    const job = await toNewJob(task, args, options);
+  async newJob(task: AnyTask, args: unknown, options: DeferOptions, how?: ValidateHow): Promise<NewJob> {
+    const job = await toNewJob(task, args, options, how);
     checkArgsSize(job, this.#options);
     return job;
   }

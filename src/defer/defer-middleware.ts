@@ -16,7 +16,7 @@ export interface Deferral {
 }
 
 /**
- * Wraps the writing of jobs: `next`, called once, writes them and gives their ids, in the order of `argsList`; what is
+ * Wraps the writing of jobs, but not of the ticks of schedules: `next`, called once, writes them and gives their ids, in the order of `argsList`; what is
  * passed to it replaces the task, which is one of the app's, the arguments or options. Returns the ids. What it throws,
  * the caller gets.
  */
@@ -50,7 +50,7 @@ export function layerDefer(layers: readonly DeferMiddleware[], { write, known }:
 }
 
 const CALLED_TWICE =
-  "A deferMiddleware called next() twice, which would write the jobs twice. Call it once; pass what else is to be written as further elements of argsList, or defer it by app.defer.";
+  "A deferMiddleware called next() twice, which would write the jobs twice. Call it once; defer what else is to be written by app.defer, or in a batchDefer pass it as further elements of argsList.";
 
 /** What is undefined stays as it was. @throws InvalidOptionError, TaskNotFoundError */
 function change(deferral: Deferral, changed: Partial<Deferral>, known: LayeredDefer["known"]): Deferral {

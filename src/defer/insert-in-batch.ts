@@ -4,7 +4,6 @@ import { insertJobs, type NewJob } from "../sql/insert-jobs.ts";
 import type { QueueSql } from "../sql/statement.ts";
 import type { OnConflict } from "../task/deferrer.ts";
 
-const UNIQUE_VIOLATION = "23505";
 const FIX = "The whole batch was rolled back. In an interactive transaction, onConflict says what to do instead.";
 
 /**
@@ -22,7 +21,7 @@ export async function insertInBatch(sql: QueueSql, job: NewJob, onConflict: OnCo
     const [id] = await insertJobs(sql, [job]);
     if (id !== undefined) return id;
   } catch (error) {
-    const isTaken = error instanceof DatabaseError && error.sqlState === UNIQUE_VIOLATION;
+    const isTaken = error instanceof DatabaseError && error.isUniqueViolation;
     throw isTaken ? new AlreadyEnqueuedError(job.queueingLock ?? "", FIX) : error;
   }
   throw new ProcrastinateError("database", "Postgres gave no id for a new job.");

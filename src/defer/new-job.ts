@@ -1,11 +1,11 @@
 import { InvalidArgsError, InvalidOptionError } from "../errors.ts";
 import { findJsonProblem } from "../json.ts";
-import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { checkKnownOptions, checkLockKey, checkName, checkPriority, checkTransaction } from "../option-checks.ts";
 import { scheduleOf } from "../schedule.ts";
 import type { NewJob } from "../sql/insert-jobs.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
 import { type AnyTask, checkLockMode, checkTask, type KeyOption } from "../task/task.ts";
-import { validateArgs } from "../task/validate-args.ts";
+import { type ValidateHow, validateArgs } from "../task/validate-args.ts";
 
 const DEFER_OPTION_NAMES = [
   "tx",
@@ -26,9 +26,7 @@ export function checkDeferOptions(options: DeferOptions): void {
   if (!["throw", "ignore", "replace"].includes(onConflict)) {
     throw new InvalidOptionError("onConflict", onConflict, 'is not "throw", "ignore" or "replace".');
   }
-  if (options.tx !== undefined && (typeof options.tx !== "object" || options.tx === null)) {
-    throw new InvalidOptionError("tx", options.tx, "is not a transaction. Pass what your ORM hands to the callback.");
-  }
+  if (options.tx !== undefined) checkTransaction(options.tx);
   if (options.queue !== undefined) checkName("queue", options.queue);
   if (options.priority !== undefined) checkPriority("priority", options.priority);
   for (const key of ["lock", "queueingLock"] as const) {
@@ -38,23 +36,39 @@ export function checkDeferOptions(options: DeferOptions): void {
   scheduleOf(options);
 }
 
+/** @throws InvalidOptionError as `checkDeferOptions`, and when the arguments are no list. */
+export function checkBatchDefer(argsList: readonly unknown[], options: DeferOptions): void {
+  if (!Array.isArray(argsList)) throw new InvalidOptionError("argsList", argsList, "is not an array of arguments.");
+  checkDeferOptions(options);
+  if (options.onConflict !== undefined) {
+    const fix = "is for defer: batchDefer writes all jobs or none.";
+    throw new InvalidOptionError("onConflict", options.onConflict, fix);
+  }
+}
+
 /**
  * Makes the row of a job: checks the arguments against JSON and the task's schema, and the keys that the task makes of
  * them. The options were checked by `checkDeferOptions`.
  *
  * @throws InvalidArgsError, InvalidOptionError
  */
-export async function toNewJob(task: AnyTask, args: unknown, options: DeferOptions): Promise<NewJob> {
+export async function toNewJob(
+  task: AnyTask,
+  args: unknown,
+  options: DeferOptions,
+  how?: ValidateHow,
+): Promise<NewJob> {
   checkTask("task", task);
   const argsJson = toArgsJson(task, args);
-  const validated = validateArgs(task, args);
+  const validated = validateArgs(task, args, how);
   if (!(validated instanceof Promise)) return toCheckedJob(task, args as object, argsJson, options);
   await validated;
   // The caller may have changed his object meanwhile.
   return toCheckedJob(task, JSON.parse(argsJson) as object, argsJson, options);
 }
 
-function toArgsJson(task: AnyTask, args: unknown): string {
+/** @throws InvalidArgsError when the arguments are no object of JSON. */
+export function toArgsJson(task: AnyTask, args: unknown): string {
   if (typeof args !== "object" || args === null || Array.isArray(args)) {
     const what = args === null ? "null" : Array.isArray(args) ? "an array" : typeof args;
     throw new InvalidArgsError(task.name, "args", `is ${what}, not an object`);

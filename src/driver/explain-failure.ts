@@ -16,11 +16,11 @@ export function explainFailure(what: string, error: unknown, client: DriverClien
   if (failure.sqlState !== undefined) return failure;
   if (NO_TRANSACTIONS.test(failure.message)) {
     const fix = "Use one that has them: node-postgres or postgres.js; with Prisma, @prisma/adapter-pg.";
-    return new ConnectorError(`${what}: the driver has no interactive transactions. ${fix}`, { cause: error });
+    return new ConnectorError(`The driver has no interactive transactions (${what}). ${fix}`, { cause: error });
   }
   if (!isClosed(error, client)) return failure;
   const fix = "Stop the workers and wait for what is deferred before you close it.";
-  return new ConnectorError(`${what}: the connection pool of the app is closed. ${fix}`, { cause: error });
+  return new ConnectorError(`The connection pool of the app is closed (${what}). ${fix}`, { cause: error });
 }
 
 /** Whether the app closed its pool: nothing will ever work again. */

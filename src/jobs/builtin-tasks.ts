@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Connector } from "../connector.ts";
+import { messageOf } from "../describe.ts";
 import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKnownOptions, checkName } from "../option-checks.ts";
+import { checkBoolean, checkKnownOptions, checkName } from "../option-checks.ts";
 import { queueSql, type TableNames } from "../sql/statement.ts";
 import { defineTask, implementTask } from "../task/define-task.ts";
 import type { AnyTask } from "../task/task.ts";
@@ -44,11 +45,8 @@ function parseArgs(given: unknown): OldJobs {
   if ((maxHours === undefined) === (olderThan === undefined)) {
     throw new InvalidOptionError("olderThan", olderThan, "and maxHours: give one of the two.");
   }
-  const flag = (name: "removeFailed" | "removeCancelled" | "removeAborted"): boolean => {
-    const value: unknown = args[name] ?? false;
-    if (typeof value === "boolean") return value;
-    throw new InvalidOptionError(name, value, "is not true or false.");
-  };
+  const flag = (name: "removeFailed" | "removeCancelled" | "removeAborted"): boolean =>
+    checkBoolean(name, args[name] ?? false);
   return {
     ageMs:
       olderThan === undefined ? durationToMs({ hours: maxHours }, "maxHours") : durationToMs(olderThan, "olderThan"),
@@ -67,7 +65,7 @@ const schema: StandardSchemaV1<RemoveOldJobsArgs, OldJobs> = {
       try {
         return { value: parseArgs(args) };
       } catch (error) {
-        return { issues: [{ message: error instanceof Error ? error.message : String(error) }] };
+        return { issues: [{ message: messageOf(error) }] };
       }
     },
   },
@@ -75,7 +73,7 @@ const schema: StandardSchemaV1<RemoveOldJobsArgs, OldJobs> = {
 
 /**
  * Deletes finished jobs that are old, with their events, in batches. Every app can defer it, and every worker of the
- * queue `builtin` or of all queues can run it.
+ * queue `builtin` or of all queues can run it. Its result is `{ deleted, kept }`; it fails where the worker may not delete.
  */
 export const removeOldJobs = defineTask({
   name: "builtin:procrastinate.remove_old_jobs",
@@ -95,15 +93,21 @@ export function builtinTasks<Tx>(connector: Connector<Tx>, tables: TableNames): 
         cancelled: removeCancelled ? ageMs : null,
         aborted: removeAborted ? ageMs : null,
       };
-      const walk = new OldJobsWalk(sql, { keptMs, queue, exclusive: false });
-      let deleted = 0;
-      for (let isEnd = false; !isEnd; ) {
-        signal.throwIfAborted();
-        const page = await walk.next();
-        deleted += page.deleted;
-        isEnd = page.isEnd;
-      }
-      return { deleted };
+      return walkToEnd(new OldJobsWalk(sql, { keptMs, queue, exclusive: false }), signal);
     }),
   ];
+}
+
+/** @throws DatabaseError where nothing can be deleted. */
+async function walkToEnd(walk: OldJobsWalk, signal: AbortSignal): Promise<{ deleted: number; kept: number }> {
+  const sum = { deleted: 0, kept: 0 };
+  for (;;) {
+    signal.throwIfAborted();
+    const { deleted, isEnd, refusal } = await walk.next();
+    // It is not about one job.
+    if (isEnd && refusal) throw refusal;
+    sum.deleted += deleted;
+    if (refusal) sum.kept++;
+    if (isEnd) return sum;
+  }
 }

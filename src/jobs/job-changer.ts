@@ -1,6 +1,6 @@
 import { AlreadyEnqueuedError, InvalidOptionError } from "../errors.ts";
 import type { JobStatus } from "../job.ts";
-import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
+import { checkBoolean, checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import { scheduleOf } from "../schedule.ts";
 import { type CancelOutcome, cancelJobs } from "../sql/cancel-jobs.ts";
 import { changeJob, type JobChange } from "../sql/change-job.ts";
@@ -99,10 +99,7 @@ export function cancelFlags(options: Pick<CancelJobOptions, "abort" | "delete">)
   readonly deleteJobs: boolean;
 } {
   const { abort = false, delete: deleteJobs = false } = options;
-  for (const [name, value] of Object.entries({ abort, delete: deleteJobs })) {
-    if (typeof value !== "boolean") throw new InvalidOptionError(name, value, "is not true or false.");
-  }
-  return { abort, deleteJobs };
+  return { abort: checkBoolean("abort", abort), deleteJobs: checkBoolean("delete", deleteJobs) };
 }
 
 /** @throws InvalidOptionError */

@@ -9,7 +9,7 @@ export function toCursor(orderBy: JobOrder, direction: Direction, { id, key }: J
 /** @throws InvalidOptionError when it is none, or of a list in another order. */
 export function fromCursor(cursor: string, orderBy: JobOrder, direction: Direction): JobPlace {
   const [cursorBy, cursorDirection, id, key] = parse(cursor);
-  const isPlace = typeof id === "string" && /^-?\d{1,18}$/.test(id) && typeof key === "string" && isFloat(key);
+  const isPlace = typeof id === "string" && isId(id) && typeof key === "string" && isFloat(key);
   if (!isPlace) {
     throw new InvalidOptionError("cursor", cursor, "is not a nextCursor that app.jobs.list gave.");
   }
@@ -29,7 +29,12 @@ function parse(cursor: string): readonly unknown[] {
   }
 }
 
-/** What Postgres takes for a float8. */
+/** As Postgres writes a bigint. */
+function isId(text: string): boolean {
+  return /^-?\d{1,19}$/.test(text) && BigInt(text) === BigInt.asIntN(64, BigInt(text));
+}
+
+/** As both Postgres and JavaScript write a float8 of that size: each reads some texts that the other does not. */
 function isFloat(text: string): boolean {
-  return text !== "" && (/^-?Infinity$/.test(text) || Number.isFinite(Number(text)));
+  return text !== "NaN" && String(Number(text)) === text;
 }

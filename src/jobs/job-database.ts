@@ -1,6 +1,7 @@
 import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
 import { InvalidOptionError, ProcrastinateError } from "../errors.ts";
+import { checkTransaction } from "../option-checks.ts";
 import { retryTransient } from "../retry-transient.ts";
 import { promoteLocks } from "../sql/promote-locks.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
@@ -27,9 +28,7 @@ export class JobDatabase<Tx> {
   /** @throws InvalidOptionError, ConnectorError when `tx` is no transaction. */
   reading(tx: Tx | undefined): QueueSql {
     if (tx === undefined) return this.pool;
-    if (typeof tx !== "object" || tx === null) {
-      throw new InvalidOptionError("tx", tx, "is not a transaction. Pass what your ORM hands to the callback.");
-    }
+    checkTransaction(tx);
     const sql = queueSql(this.#connector.using(tx), this.#tables);
     if (!sql.isBatch) return sql;
     const fix = "is a batch, which commits before it answers. Use an interactive transaction.";

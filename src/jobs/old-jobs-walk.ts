@@ -21,7 +21,7 @@ export interface WalkedPage {
   readonly isBusy: boolean;
   /** There is nothing old behind this page. */
   readonly isEnd: boolean;
-  /** Why a job that is old could not be deleted; undefined where all could. */
+  /** Why a job that is old could not be deleted, or, with `isEnd`, none at all; undefined where all could. */
   readonly refusal: DatabaseError | undefined;
 }
 

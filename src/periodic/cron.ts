@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { messageOf } from "../describe.ts";
 import { InvalidOptionError } from "../errors.ts";
 
 /** The times of a cron expression in a time zone, in milliseconds since 1970. */
@@ -70,7 +71,7 @@ function newPattern(cron: string, timezone: string): Cron {
   try {
     return new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : String(error);
+    const reason = messageOf(error).replace(/^CronPattern: /, "");
     throw new InvalidOptionError("cron", cron, `is not a cron expression: ${reason}. ${FORM}`);
   }
 }

@@ -3,10 +3,11 @@ import type { NewJob } from "../sql/insert-jobs.ts";
 import type { StoredSchedule } from "../sql/list-schedules.ts";
 import type { DeferOptions } from "../task/deferrer.ts";
 import type { AnyTask } from "../task/task.ts";
+import type { ValidateHow } from "../task/validate-args.ts";
 import type { ScheduleJob } from "./schedule-job.ts";
 
 /** Makes the row of a job. @throws InvalidArgsError, InvalidOptionError */
-export type PrepareJob = (task: AnyTask, args: object, options: DeferOptions) => Promise<NewJob>;
+export type PrepareJob = (task: AnyTask, args: object, options: DeferOptions, how?: ValidateHow) => Promise<NewJob>;
 
 export interface DueTick {
   readonly schedule: StoredSchedule;
@@ -27,7 +28,7 @@ export async function prepareTick(
   prepareJob: PrepareJob,
   { schedule, job, atMs, ignored }: DueTick,
 ): Promise<PreparedTick> {
-  const row = await prepareJob(job.task, job.argsAt(new Date(atMs)), job.options);
+  const row = await prepareJob(job.task, job.argsAt(new Date(atMs)), job.options, { quotes: false });
   return { scheduleId: schedule.id, tick: atMs / 1000, job: row, schedule, atMs, ignored };
 }
 

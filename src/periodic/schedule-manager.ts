@@ -17,8 +17,8 @@ import { type ResolvedSchedule, resolveSchedule, type ScheduleOptions } from "./
 import { type PeriodicSchedule, toNewSchedule, toPeriodicSchedule } from "./schedule-row.ts";
 import { SEEN_WITHIN_MS } from "./schedule-upkeep.ts";
 
-/** A schedule that is made at run time: its arguments are plain JSON, the same for every job. */
-export type NewScheduleOptions<Input> = Omit<ScheduleOptions, "lock" | "queueingLock"> & {
+/** A schedule that is made at run time: its arguments are plain JSON, the same for every job; the lock mode is the task's. */
+export type NewScheduleOptions<Input> = Omit<ScheduleOptions, "lock" | "lockMode" | "queueingLock"> & {
   /** Default: the task's. */
   readonly lock?: string;
   /** Default: the task's. */
@@ -192,6 +192,11 @@ async function checkSchedule(
     if (schedule.job[option] === null) {
       throw new InvalidOptionError(option, null, "is for schedules of the code. Leave it out for what the task says.");
     }
+  }
+  const { lockMode } = schedule.job;
+  if (lockMode !== undefined) {
+    const fix = "is for schedules of the code: a stored one has that of its task. Say it in defineTask.";
+    throw new InvalidOptionError("lockMode", lockMode, fix);
   }
   const { args = {} } = given;
   if (typeof args === "function") {

@@ -2,6 +2,7 @@ import { type Duration, durationToMs } from "../duration.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { JobOptions } from "../task/deferrer.ts";
+import { checkLockMode } from "../task/task.ts";
 import { parseCron } from "./cron.ts";
 import { MISSED_POLICIES, type MissedPolicy } from "./due-times.ts";
 
@@ -37,9 +38,10 @@ export interface ResolvedSchedule {
 
 const OPTION_NAMES = [
   ...["cron", "timezone", "periodicId", "missed", "maxDelay", "args"],
-  ...["queue", "priority", "lock", "queueingLock"],
+  ...["queue", "priority", "lock", "lockMode", "queueingLock"],
 ] as const;
-const DEFAULT_MAX_DELAY = { minutes: 10 };
+/** Also of a row that was inserted by hand without one. */
+export const DEFAULT_MAX_DELAY_SECONDS = 600;
 /** What the column holds: 68 years. */
 const MAX_DELAY_SECONDS = 2_147_483_647;
 
@@ -51,7 +53,7 @@ export function resolveSchedule(where: string, options: ScheduleOptions): Resolv
   if (!MISSED_POLICIES.includes(missed)) {
     throw new InvalidOptionError("missed", missed, 'is not "skip", "once" or "all".');
   }
-  const maxDelayMs = durationToMs(options.maxDelay ?? DEFAULT_MAX_DELAY, "maxDelay");
+  const maxDelayMs = durationToMs(options.maxDelay ?? { seconds: DEFAULT_MAX_DELAY_SECONDS }, "maxDelay");
   if (maxDelayMs < 1000) {
     throw new InvalidOptionError("maxDelay", maxDelayMs, "ms is less than a second: every tick would come too late.");
   }
@@ -66,9 +68,10 @@ export function resolveSchedule(where: string, options: ScheduleOptions): Resolv
   };
 }
 
-function checkJobOptions({ queue, priority, lock, queueingLock }: JobOptions): JobOptions {
+function checkJobOptions({ queue, priority, lock, lockMode, queueingLock }: JobOptions): JobOptions {
   if (queue !== undefined) checkName("queue", queue);
   if (priority !== undefined) checkPriority("priority", priority);
+  if (lockMode !== undefined) checkLockMode(lockMode);
   for (const [option, key] of Object.entries({ lock, queueingLock })) {
     if (key !== undefined && key !== null) checkLockKey(option, key);
   }
@@ -76,6 +79,7 @@ function checkJobOptions({ queue, priority, lock, queueingLock }: JobOptions): J
     ...(queue === undefined ? {} : { queue }),
     ...(priority === undefined ? {} : { priority }),
     ...(lock === undefined ? {} : { lock }),
+    ...(lockMode === undefined ? {} : { lockMode }),
     ...(queueingLock === undefined ? {} : { queueingLock }),
   };
 }

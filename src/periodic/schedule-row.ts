@@ -4,6 +4,7 @@ import type { ShownSchedule } from "../sql/show-schedules.ts";
 import type { NewSchedule } from "../sql/upsert-schedules.ts";
 import { parseCron } from "./cron.ts";
 import type { PeriodicTask } from "./periodic-task.ts";
+import { DEFAULT_MAX_DELAY_SECONDS } from "./schedule-options.ts";
 
 /** A schedule as `app.periodic.list()` gives it. */
 export interface PeriodicSchedule {
@@ -45,9 +46,6 @@ export function toNewSchedule({ task, schedule, args }: PeriodicTask): NewSchedu
     args: typeof args === "function" ? {} : args,
   };
 }
-
-/** Without a bound of its own, as a row that was inserted by hand. */
-export const DEFAULT_MAX_DELAY_SECONDS = 600;
 
 export function toPeriodicSchedule(shown: ShownSchedule, nowMs: number): PeriodicSchedule {
   const { id: _id, pausedAtMs, createdAtMs, seenAtMs, maxDelaySeconds, lastTick, lastJobId, ...same } = shown;

@@ -1,7 +1,7 @@
 import type { StoredSchedule } from "../sql/list-schedules.ts";
 import { parseCron } from "./cron.ts";
 import { type DueTimes, dueTimes, MISSED_POLICIES } from "./due-times.ts";
-import { DEFAULT_MAX_DELAY_SECONDS } from "./schedule-row.ts";
+import { DEFAULT_MAX_DELAY_SECONDS } from "./schedule-options.ts";
 
 interface Wait {
   readonly cron: string;

@@ -19,8 +19,6 @@ export interface TickWriterOptions {
   readonly onRefused: (schedule: StoredSchedule, atMs: number, error: unknown) => void;
 }
 
-const UNIQUE_VIOLATION = "23505";
-
 /** Writes ticks and their jobs, and tells what became of them. */
 export class TickWriter {
   readonly #options: TickWriterOptions;
@@ -81,7 +79,7 @@ export class TickWriter {
 
 /** A unique violation is one of another worker's tick, whose turn it then was. */
 function isRefused(error: unknown): boolean {
-  return error instanceof DatabaseError && error.isDataProblem && error.sqlState !== UNIQUE_VIOLATION;
+  return error instanceof DatabaseError && error.isDataProblem && !error.isUniqueViolation;
 }
 
 /** What events say of a tick. */

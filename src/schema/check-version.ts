@@ -1,4 +1,5 @@
-import { describe, SchemaMismatchError } from "../errors.ts";
+import { describe } from "../describe.ts";
+import { SchemaMismatchError } from "../errors.ts";
 import { compareVersions, readTablesVersion, SCHEMA_VERSION, type TablesVersion } from "../schema-version.ts";
 import { findSchemasWithTables, findSchemaVersion } from "../sql/check-schema.ts";
 import type { QueueSql } from "../sql/statement.ts";

@@ -20,12 +20,12 @@ with given as materialized (
   limit ${PATIENCE}
 ), free as materialized (
   select s.id from ${t.schedules} s join given g on g.schedule = s.id
-  where s.paused_at is null and coalesce(s.last_tick, floor(extract(epoch from s.created_at))::bigint) < g.tick
+  where s.paused_at is null and coalesce(s.last_tick, floor(extract(epoch from s.created_at))) < g.tick
   order by s.id for no key update of s skip locked
 ), claimed as (
   update ${t.schedules} s set last_tick = g.tick
   from given g join free f on f.id = g.schedule
-  where s.id = g.schedule and s.paused_at is null and coalesce(s.last_tick, floor(extract(epoch from s.created_at))::bigint) < g.tick
+  where s.id = g.schedule and s.paused_at is null and coalesce(s.last_tick, floor(extract(epoch from s.created_at))) < g.tick
   returning s.id as schedule, s.periodic_id, g.tick, g.task, g.queue, g.priority, g.lock, g.mutex, g."queueingLock", g.args
 ), fresh as materialized (
   select c.*, row_number() over (order by c.schedule) as place from claimed c

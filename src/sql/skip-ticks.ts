@@ -10,7 +10,7 @@ with given as materialized (
   select s.id from ${t.schedules} s join given g on g.schedule = s.id order by s.id for no key update of s skip locked
 ), skipped as (
   update ${t.schedules} s set last_tick = g.tick from given g join free f on f.id = g.schedule
-  where s.id = g.schedule and coalesce(s.last_tick, floor(extract(epoch from s.created_at))::bigint) < g.tick
+  where s.id = g.schedule and coalesce(s.last_tick, floor(extract(epoch from s.created_at))) < g.tick
   returning s.id
 )
 select (select json_agg(id::text)::text from skipped) as skipped`,

@@ -1,3 +1,4 @@
+import { checkBatchDefer, checkDeferOptions, toArgsJson, toNewJob } from "../defer/new-job.ts";
 import {
   type AnyTask,
   type ContextValue,
@@ -42,8 +43,8 @@ export type RunTaskOptions = Partial<Omit<JobContext, "job">> & {
 };
 
 /**
- * Runs the handler of a task once, without a database: with its arguments made JSON and checked as a worker does, and a
- * context that only records.
+ * Runs the handler of a task once, without a database: with arguments that are checked as `defer` and a worker do, and a
+ * context that only records, and refuses what cannot be deferred.
  *
  * @param options Overrides of the context: `{ attempt: 3, signal, logger }`.
  * @throws what the handler throws; InvalidOptionError; InvalidArgsError; TaskNotRunnableError when the task has no handler.
@@ -56,7 +57,7 @@ export async function runTask<Input, Output>(
   checkTask("task", task);
   checkRunTaskOptions(task, options);
   if (!task.run) throw new TaskNotRunnableError(task.name);
-  const stored = JSON.parse(JSON.stringify(args)) as JsonObject;
+  const stored = JSON.parse(toArgsJson(task, args)) as JsonObject;
   const record: Record = { deferred: [], progress: [], completed: undefined };
   const context = fakeContext(task, stored, options, record);
   const result = await task.run((await validateArgs(task, stored)) as never, context as never);
@@ -86,14 +87,17 @@ function fakeContext(task: AnyTask, args: JsonObject, options: RunTaskOptions, r
   const { job: fields, attempt = 1, context = [], ...overrides } = options;
   const values = new ContextValues(context);
   const logger = overrides.logger ?? silentLogger;
+  const recorded = (deferred: AnyTask, args: unknown, how: object): bigint =>
+    BigInt(record.deferred.push({ task: deferred, args, options: how }));
   const defer = async (deferred: AnyTask, given: unknown, how: object = {}): Promise<bigint> => {
-    await validateArgs(deferred, given);
-    return BigInt(record.deferred.push({ task: deferred, args: given, options: how }));
+    checkDeferOptions(how);
+    await toNewJob(deferred, given, how);
+    return recorded(deferred, given, how);
   };
-  const deferAll = async (deferred: AnyTask, argsList: readonly unknown[], how?: object): Promise<bigint[]> => {
-    const ids: bigint[] = [];
-    for (const given of argsList) ids.push(await defer(deferred, given, how));
-    return ids;
+  const deferAll = async (deferred: AnyTask, argsList: readonly unknown[], how: object = {}): Promise<bigint[]> => {
+    checkBatchDefer(argsList, how);
+    for (const given of argsList) await toNewJob(deferred, given, how);
+    return argsList.map((given) => recorded(deferred, given, how));
   };
   return {
     job: { ...sampleJob(task, args, attempt), ...fields },
@@ -106,13 +110,19 @@ function fakeContext(task: AnyTask, args: JsonObject, options: RunTaskOptions, r
     log: (level, message, logged = {}) => logger[level](logged, message),
     defer: (deferred, ...[given = {}, how]) => defer(deferred, given, how),
     batchDefer: deferAll,
-    deferByName: (name, ...[given = {}, how]) => defer(defineTask({ name }), given, how),
-    batchDeferByName: (name, argsList, how) => deferAll(defineTask({ name }), argsList, how),
+    deferByName: (name, ...[given = {}, how]) => defer(defineTask({ name }), given, ofKnown(how)),
+    batchDeferByName: (name, argsList, how) => deferAll(defineTask({ name }), argsList, ofKnown(how)),
     async complete(tx: object, result?: unknown) {
       record.completed = { tx, result };
     },
     ...overrides,
   };
+}
+
+/** Whatever name is deferred, there is no app here that has its task or not. */
+function ofKnown(how: { readonly allowUnknown?: boolean } = {}): object {
+  const { allowUnknown: _allowUnknown, ...options } = how;
+  return options;
 }
 
 function sampleJob({ name, queue, priority }: AnyTask, args: JsonObject, attempt: number): Job {

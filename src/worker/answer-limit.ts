@@ -32,7 +32,7 @@ export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions)
         const timer = setTimeout(() => {
           isGivenUp = true;
           limits.set(statement.name, 2 * limitMs);
-          const silence = `no answer within ${limitMs} ms. The connection may be half-open, or all of the pool's are taken`;
+          const silence = `silence for ${limitMs} ms. The connection may be half-open, or all of the pool's are taken`;
           reject(new DatabaseError(statement.name, new Error(silence)));
         }, limitMs);
         const ended = (settle: () => void): void => {

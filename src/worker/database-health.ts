@@ -104,5 +104,5 @@ export class DatabaseHealth {
 
 /** A unique violation here is one of running_lock or queueing_key: another worker was faster. A locked row took a second. */
 function isCollision(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.isTransient || error.isLocked || error.sqlState === "23505");
+  return error instanceof DatabaseError && (error.isTransient || error.isLocked || error.isUniqueViolation);
 }

@@ -134,7 +134,7 @@ export class JobExecutor {
       return isThenable(returned) ? this.#untilAbandoned(task, running, returned).catch(fail) : { returned };
     };
     try {
-      const args = validateArgs(task, running.job.args);
+      const args = validateArgs(task, running.job.args, { quotes: false });
       return args instanceof Promise ? args.then(call).catch(fail) : call(args);
     } catch (threw) {
       return fail(threw);
@@ -143,7 +143,7 @@ export class JobExecutor {
 
   #runLayers(layers: readonly JobMiddleware[], task: AnyTask, running: RunningJob): Promise<unknown> {
     return runMiddleware(layers, running, async () => {
-      const args = await validateArgs(task, running.job.args);
+      const args = await validateArgs(task, running.job.args, { quotes: false });
       if (!task.run) throw new TaskNotRunnableError(task.name);
       return task.run(args as never, running as never);
     });

@@ -1,4 +1,5 @@
 import type { Random } from "../clock.ts";
+import { messageOf } from "../describe.ts";
 import { durationToMs } from "../duration.ts";
 import {
   type AbortReason,
@@ -9,7 +10,6 @@ import {
 } from "../errors.ts";
 import type { Job } from "../job.ts";
 import { toStorableJson } from "../json.ts";
-import { messageOf } from "../log-events.ts";
 import { checkKnownOptions, checkLockKey, checkName, checkPriority } from "../option-checks.ts";
 import type { RunState } from "../sql/find-run-state.ts";
 import type { RetryDecision } from "../task/retry.ts";

@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, createApp, defineTask, retryStrategy, silentLogger, type WorkerOptions } from "../../src/index.ts";
+import {
+  type App,
+  createApp,
+  defineTask,
+  removeOldJobs,
+  retryStrategy,
+  silentLogger,
+  type WorkerOptions,
+} from "../../src/index.ts";
+import { runDueJobs } from "../../src/testing/index.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { pgConnector } from "../support/pg-connector.ts";
 import { runSql } from "../support/run-sql.ts";
@@ -143,6 +152,13 @@ test.each([
 test("the role that works cannot defer", async () => {
   const deferring = appOf("shop_worker").defer(run, { how: "succeed" });
   await expect(deferring).rejects.toMatchObject({ name: "DatabaseError", sqlState: "42501" });
+});
+
+test("the role that works fails to remove old jobs, and says why", async () => {
+  await appOf("shop_web").defer(removeOldJobs, { maxHours: 0 });
+  const { succeeded, failed } = await runDueJobs(appOf("shop_worker"));
+  expect(succeeded).toEqual([]);
+  expect(failed).toMatchObject([{ job: { taskName: removeOldJobs.name }, error: { sqlState: "42501" } }]);
 });
 
 test("with what the page grants besides, waiting jobs are replaced, batches taken back, and finished jobs deleted", async () => {

@@ -1,7 +1,8 @@
 import { inspect } from "node:util";
+import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { defineTask, type LogFields, type Logger, retryStrategy } from "../../src/index.ts";
+import { defineTask, type LogFields, type Logger, periodic, retryStrategy } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { startWorker } from "../support/worker-run.ts";
@@ -45,6 +46,13 @@ const ways = defineTask({
     return SECRET;
   },
 });
+/** A schema that quotes what it refuses, and whose issues hold all of the arguments. */
+const quoting = defineTask({
+  name: "quoting",
+  schema: v.object({ email: v.pipe(v.string(), v.email()), password: v.string() }),
+  run: () => undefined,
+});
+const WRONG = { email: SECRET, password: SECRET };
 const unknown = defineTask<{ password: string }>({ name: "unknown" });
 const HOWS = ["succeed", "fail", "throw null", "time out", "complete", "roll back"];
 
@@ -56,10 +64,16 @@ test("arguments and results reach no line of the log, at no level, however a job
   await queue.pool.query("insert into procrastinate_jobs (task_name, args) values ('ways', $1)", [
     JSON.stringify({ how: { nested: SECRET }, password: SECRET }),
   ]);
-  const app = queue.app([ways], { logger });
+  await queue.pool.query("insert into procrastinate_jobs (task_name, args) values ('quoting', $1)", [
+    JSON.stringify(WRONG),
+  ]);
+  const app = queue.app([ways, quoting], { logger });
   await using worker = startWorker(app, { concurrency: 4 });
   await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded" || status === "failed"));
   await worker.worker.stop();
+  expect(lines.some((line) => line.includes('Task "quoting": args.email is refused by the task\'s schema.'))).toBe(
+    true,
+  );
   expect(lines.filter((line) => /Starting job|succeeded after|failed|No task here/.test(line)).length).toBeGreaterThan(
     8,
   );
@@ -85,4 +99,23 @@ test("what is refused or warned of when a job is deferred does not tell its argu
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).not.toContain(SECRET);
   }
+});
+
+test("arguments of a tick that its schema refuses are not told", async () => {
+  const { logger, lines } = recorder();
+  const schedule = periodic(quoting, { cron: "* * * * * *", args: () => WRONG });
+  await using worker = startWorker(queue.app([quoting], { logger, periodic: [schedule] }));
+  await until(() => lines.some((line) => line.includes("args.email is refused by the task's schema.")));
+  await worker.worker.stop();
+  expect(lines.filter((line) => line.includes(SECRET))).toEqual([]);
+});
+
+test("who defers is told what the schema says, and at which places, but not given the arguments back", async () => {
+  const error: unknown = await queue
+    .app([quoting])
+    .defer(quoting, WRONG)
+    .catch((thrown: unknown) => thrown);
+  const message = expect.stringMatching(/^Invalid email/);
+  expect(error).toMatchObject({ path: "args.email", cause: [{ path: "args.email", message }] });
+  expect(inspect(error, { depth: Number.POSITIVE_INFINITY })).not.toContain("password");
 });

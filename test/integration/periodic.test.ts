@@ -80,6 +80,19 @@ describe("a tick", () => {
     );
   });
 
+  test("has a job of its schedule's lock mode, and so has one that is deferred at once", async () => {
+    const app = appOf(periodic(task, { ...hourly, lock: "l", lockMode: "mutex" }));
+    await runOnce(app);
+    await absent(queue, 3600);
+    await runOnce(app);
+    await app.periodic.runNow(task);
+    const { jobs } = await app.jobs.list();
+    expect(jobs.map(({ lock, lockMode }) => [lock, lockMode])).toEqual([
+      ["l", "mutex"],
+      ["l", "mutex"],
+    ]);
+  });
+
   test("whose queueing lock is taken is seen to without a job", async () => {
     const app = appOf(periodic(task, { ...hourly, queueingLock: "one" }));
     await runOnce(app);

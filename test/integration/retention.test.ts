@@ -188,6 +188,17 @@ test("removeOldJobs deletes what succeeded long ago, in one queue and with other
   expect(await count()).toBe(1);
 });
 
+test("removeOldJobs says how many it had to keep", async () => {
+  await queue.pool.query("create table orders (job_id bigint references procrastinate_jobs)");
+  await insert("succeeded", 10, 30);
+  await queue.pool.query("insert into orders select id from procrastinate_jobs order by id offset 10 limit 2");
+  const app = queue.app([]);
+  const id = await app.defer(removeOldJobs, { olderThan: { days: 7 } });
+  await runDueJobs(app);
+  expect((await app.jobs.get(id)).result).toEqual({ deleted: 28, kept: 2 });
+  expect(await left()).toEqual(["succeeded 10", "succeeded 10", "succeeded 0"]);
+});
+
 test("removeOldJobs refuses arguments that do not say how old", async () => {
   const app = queue.app([]);
   for (const args of [

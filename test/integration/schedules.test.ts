@@ -79,6 +79,7 @@ describe("a schedule that is added at run time", () => {
     const add = (options: object) => app.periodic.add(task, { ...daily, ...options } as never);
     await expect(add({ cron: "0 0 30 2 *" })).rejects.toThrow(InvalidOptionError);
     await expect(add({ lock: null })).rejects.toThrow("Leave it out for what the task says.");
+    await expect(add({ lockMode: "mutex" })).rejects.toThrow("a stored one has that of its task");
     await expect(add({ args: () => ({}) })).rejects.toThrow("a stored one has plain arguments");
     await expect(add({ args: { n: Number.NaN } })).rejects.toThrow(InvalidArgsError);
     await expect(add({ tx: {} })).rejects.toThrow("schedule.tx");

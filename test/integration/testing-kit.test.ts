@@ -1,13 +1,6 @@
 import { AssertionError } from "node:assert";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  DatabaseError,
-  defineTask,
-  InvalidArgsError,
-  InvalidOptionError,
-  retryStrategy,
-  TaskNotRunnableError,
-} from "../../src/index.ts";
+import { DatabaseError, defineTask, InvalidOptionError, retryStrategy } from "../../src/index.ts";
 import { conformanceCases } from "../../src/testing/conformance/index.ts";
 import { deferredJobs, expectDeferred, runDueJobs, runTask, timeTravel } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
@@ -172,47 +165,6 @@ describe("timeTravel", () => {
   test("refuses what is no span of time, and an app of another package", async () => {
     await expect(timeTravel(queue.app([]), { hours: -1 })).rejects.toThrow(InvalidOptionError);
     await expect(timeTravel({ ...queue.app([]) }, { hours: 1 })).rejects.toThrow(/createApp/);
-  });
-});
-
-describe("runTask", () => {
-  const signUp = defineTask({
-    name: "signUp",
-    async run({ name }: { name: string }, { attempt, job, defer, batchDefer, signal, complete }) {
-      signal.throwIfAborted();
-      const id = await defer(task, { n: attempt }, { queue: "q" });
-      await batchDefer(task, [{ n: 10 }, { n: 11 }]);
-      await complete({ tx: true }, { name });
-      return `${name} ${attempt} ${job.id} ${job.queue} ${id}`;
-    },
-  });
-
-  test("runs a handler once with a context that records, without a database", async () => {
-    const run = await runTask(signUp, { name: "Ada" }, { attempt: 3, job: { id: 7n } });
-    expect(run.result).toBe("Ada 3 7 default 1");
-    expect(run.deferred).toEqual([
-      { task, args: { n: 3 }, options: { queue: "q" } },
-      { task, args: { n: 10 }, options: {} },
-      { task, args: { n: 11 }, options: {} },
-    ]);
-    expect(run.completed).toEqual({ tx: { tx: true }, result: { name: "Ada" } });
-  });
-
-  test("gives the handler what the test puts into its context, and rejects with what it throws", async () => {
-    const signal = AbortSignal.abort(new Error("stop"));
-    await expect(runTask(signUp, { name: "Ada" }, { signal })).rejects.toThrow("stop");
-  });
-
-  test("checks the arguments as a worker does, and refuses a contract", async () => {
-    const schema = {
-      "~standard": { version: 1, vendor: "test", validate: () => ({ issues: [{ message: "no" }] }) },
-    } as const;
-    await expect(runTask(defineTask({ name: "s", schema, run: () => 1 }), {} as never)).rejects.toThrow(
-      InvalidArgsError,
-    );
-    await expect(runTask(defineTask({ name: "contract" }), {})).rejects.toThrow(TaskNotRunnableError);
-    const dates = defineTask({ name: "d", run: ({ at }: { at: string }) => typeof at });
-    expect((await runTask(dates, { at: new Date(0) as never })).result).toBe("string");
   });
 });
 

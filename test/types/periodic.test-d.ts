@@ -35,6 +35,7 @@ export function whatFits(): PeriodicTask[] {
     periodic(checked, { cron, args: { at: "2026-01-01" } }),
     periodic(none, { cron, timezone: "Europe/Paris", periodicId: "a", missed: "skip", maxDelay: { hours: 1 } }),
     periodic(none, { cron, queue: "q", priority: 1, lock: null, queueingLock: "k" }),
+    periodic(none, { cron, lock: "l", lockMode: "mutex" }),
   ];
 }
 
@@ -51,6 +52,8 @@ export function whatDoesNot(): void {
   periodic(none, { cron, missed: "twice" });
   // @ts-expect-error a schedule has no other time
   periodic(none, { cron, scheduleIn: { minutes: 1 } });
+  // @ts-expect-error no such mode
+  periodic(none, { cron, lockMode: "shared" });
   // @ts-expect-error when?
   periodic(none, {});
   // @ts-expect-error not made by periodic
@@ -71,6 +74,8 @@ export async function stored(): Promise<void> {
   await app.periodic.add(required, { cron, args: () => ({ day: "MON" }) });
   // @ts-expect-error no lock cannot be stored
   await app.periodic.add(none, { cron, lock: null });
+  // @ts-expect-error nor how it is locked
+  await app.periodic.add(none, { cron, lockMode: "mutex" });
   // @ts-expect-error a transaction of another ORM
   await app.periodic.resume(none, { tx: otherTx });
 }

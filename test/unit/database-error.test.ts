@@ -57,7 +57,7 @@ describe("the error of a driver", () => {
   ])("says the same through %s", (_driver, cause) => {
     const error = new DatabaseError("insert_jobs", cause);
     expect(error).toMatchObject({ name: "DatabaseError", code: "database", sqlState: "23505", constraint: CONSTRAINT });
-    expect(error.message).toBe(`insert_jobs: ${MESSAGE}`);
+    expect(error).toMatchObject({ message: `${MESSAGE} (insert_jobs)`, statement: "insert_jobs" });
     expect(error.cause).toBe(innermost(cause));
     expect(error).toBeInstanceOf(ProcrastinateError);
   });
@@ -67,7 +67,7 @@ describe("the error of a driver", () => {
     expect(inspect(wrapped)).toContain("password");
     expect(inspect(new DatabaseError("insert_jobs", wrapped), { depth: 10 })).not.toContain("password");
     const lost = new DrizzleQueryError("insert into secret", ["password"], withFields("lost", { code: "ECONNRESET" }));
-    expect(new DatabaseError("insert_jobs", lost).message).toBe("insert_jobs: lost");
+    expect(inspect(new DatabaseError("insert_jobs", lost), { depth: 10 })).not.toContain("password");
   });
 
   test("has no constraint where none was violated", () => {
@@ -108,7 +108,10 @@ describe("the error of a driver", () => {
     ["a text", "gone", "gone"],
   ])("has no SQLSTATE where Postgres did not answer: %s", (_what, cause, message) => {
     const error = new DatabaseError("beat_worker", cause);
-    expect(error.message).toContain(`beat_worker: ${message}`);
+    expect(error.message).toContain(`No answer from Postgres (beat_worker): ${message}`);
+    expect(error.message).toMatch(
+      /[^.]\. Check that it runs, and that the app connects to the right host, port and database\.$/,
+    );
     expect(error).toMatchObject({ sqlState: undefined, constraint: undefined });
     expect([error.isConnectionLoss, error.isTransient, error.isDataProblem]).toEqual([true, false, false]);
   });

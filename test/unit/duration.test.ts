@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Duration, durationToMs } from "../../src/duration.ts";
@@ -56,6 +57,33 @@ describe("a duration", () => {
     expect(error).toMatchObject({ code: "invalid_option", option: "wait", value: duration });
   });
 
+  /** As Temporal's: what it is made of is in getters of the prototype. */
+  class PartsInGetters {
+    get days(): number {
+      return 90;
+    }
+  }
+  class PartsInFields {
+    readonly days = 90;
+  }
+
+  test.each<[string, object]>([
+    ["a PartsInGetters object", new PartsInGetters()],
+    ["a PartsInFields object", new PartsInFields()],
+    ["a Map object", new Map([["days", 90]])],
+    ["a Date object", new Date(0)],
+    ["an object", Object.create({ days: 90 })],
+  ])("is no object whose parts could go unseen: %s", (what, duration) => {
+    expect(refusal(duration).message).toBe(
+      `wait: ${what} is not a plain object. Write it like { minutes: 5 }; a Temporal.Duration as { milliseconds: duration.total("milliseconds") }.`,
+    );
+  });
+
+  test("is a plain object of whatever origin", () => {
+    expect(durationToMs(runInNewContext("({ days: 1 })"), "wait")).toBe(86_400_000);
+    expect(durationToMs(Object.assign(Object.create(null), { days: 1 }), "wait")).toBe(86_400_000);
+  });
+
   test.each(["minute", "months", "ms", "toString", "__proto__", "constructor", ""])("has no part named %s", (part) => {
     const error = refusal(Object.fromEntries([[part, 1]]));
     expect(error.message).toBe(
@@ -71,6 +99,28 @@ describe("a duration", () => {
       expect(error.value).toBe(value);
     },
   );
+
+  test("is the sum of parts that it has, or refused by name, whatever is given", () => {
+    const part = fc.oneof(fc.double(), fc.constantFrom(undefined, null, "5", 1n, {}));
+    const parts = fc.dictionary(fc.constantFrom("weeks", "days", "hours", "minutes", "second", "valueOf"), part);
+    const given = fc.oneof(parts, fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true }));
+    fc.assert(
+      fc.property(given, (duration) => {
+        let ms: number;
+        try {
+          ms = durationToMs(duration as Duration, "wait");
+        } catch (error) {
+          expect(error).toMatchObject({ name: "InvalidOptionError", option: expect.stringMatching(/^wait/) });
+          return;
+        }
+        const { weeks = 0, days = 0, hours = 0, minutes = 0, ...others } = duration as Duration;
+        expect(others).toEqual({});
+        expect([Object.prototype, null]).toContain(Object.getPrototypeOf(duration));
+        const sum = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60_000;
+        expect(Math.abs(ms - sum)).toBeLessThanOrEqual(sum * 1e-9);
+      }),
+    );
+  });
 
   test("is never longer than a number can tell", () => {
     expect(refusal({ weeks: Number.MAX_VALUE }).message).toMatch(/^wait: /);

@@ -150,7 +150,8 @@ describe("arguments", () => {
   test("are refused at the place that the schema names, written like any other", async () => {
     const args = { items: [{ price: 1 }, { price: "2" }] };
     const failure = toNewJob(strict, args, {});
-    await expect(failure).rejects.toMatchObject({ path: "args.items[1].price", cause: [expect.anything()] });
+    const cause = [{ path: "args.items[1].price", message: expect.stringContaining("expected number") }];
+    await expect(failure).rejects.toMatchObject({ path: "args.items[1].price", cause });
     await expect(failure).rejects.toThrow(/^Task "strict": args\.items\[1\]\.price is refused by the task's schema: /);
     await expect(toNewJob(strict, { items: [{ price: Number.NaN }] }, {})).rejects.toThrow(
       'Task "strict": args.items[0].price is NaN, which JSON has no word for',
@@ -167,7 +168,10 @@ describe("arguments", () => {
     for (const answer of answers) {
       const schema = { "~standard": { version: 1, vendor: "test", validate: () => answer } } as never;
       const failure = toNewJob(defineTask({ name: "own", schema }), {}, {});
-      await expect(failure).rejects.toMatchObject({ path: "args.a.Symbol(s)[0]", cause: issues });
+      await expect(failure).rejects.toMatchObject({
+        path: "args.a.Symbol(s)[0]",
+        cause: [{ path: "args.a.Symbol(s)[0]", message: "no" }],
+      });
     }
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { describe as describeValue, InvalidOptionError } from "../../src/errors.ts";
+import { describe as describeValue } from "../../src/describe.ts";
+import { InvalidOptionError } from "../../src/errors.ts";
 import {
   checkInteger,
   checkKnownOptions,

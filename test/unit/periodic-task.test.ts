@@ -26,7 +26,7 @@ describe("a periodic task", () => {
   });
 
   test("keeps what it was given", () => {
-    const job = { queue: "q", priority: 3, lock: null, queueingLock: "one" };
+    const job = { queue: "q", priority: 3, lock: null, lockMode: "mutex", queueingLock: "one" } as const;
     const given = {
       cron,
       timezone: "Europe/Paris",
@@ -57,6 +57,7 @@ describe("a periodic task", () => {
     ["queue", { cron, queue: "" }],
     ["priority", { cron, priority: 0.5 }],
     ["lock", { cron, lock: "x".repeat(2001) }],
+    ["lockMode", { cron, lockMode: "shared" }],
     ["queueingLock", { cron, queueingLock: 1 }],
     ["periodic.scheduleIn", { cron, scheduleIn: { minutes: 1 } }],
   ])("refuses a bad %s", (option, options) => {

@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...EDGE, "schema", "src/sql/migration-script.ts"],
   testing: [
     ...EDGE,
+    "src/defer/new-job.ts",
     "src/sql/find-deferred-jobs.ts",
     "src/sql/shift-times.ts",
     "src/task/context-key.ts",
