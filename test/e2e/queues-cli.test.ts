@@ -79,6 +79,8 @@ test("the shell runs what is piped in as a script: in order, with await, and pri
 test.each([
   ["throws", "throw new Error('on purpose')", 1, "procrastinate: on purpose\n"],
   ["rejects", "await Promise.reject(new Error('later'))", 1, "procrastinate: later\n"],
+  ["throws nothing", "throw undefined", 1, "procrastinate: undefined\n"],
+  ["rejects with nothing", "await Promise.reject()", 1, "procrastinate: undefined\n"],
   ["cannot be read", "foo bar", 1, "procrastinate: Unexpected identifier 'bar'\n"],
   ["is refused", "await queues.pause('')", 2, 'procrastinate: name: "" is not a name.'],
 ])("the script ends with the first command that %s", async (_what, command, code, output) => {
