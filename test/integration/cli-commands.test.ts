@@ -157,6 +157,23 @@ test("healthcheck fails where nothing can be written, and for a role without rig
   }
 });
 
+test("healthcheck asks for the sequence where ids are serials", async () => {
+  const role = `procrastinate_serial_${process.pid}`;
+  await queue.pool.query(`create role ${role}; grant all on all tables in schema public to ${role}`);
+  try {
+    const rights = async () => (await healthWith(`role=${role}`)).printed.at(-1);
+    expect(await rights()).toBe("Rights: may defer: yes, may work: yes");
+    await queue.pool.query(`alter table procrastinate_jobs alter id drop identity;
+      create sequence serial owned by procrastinate_jobs.id;
+      alter table procrastinate_jobs alter id set default nextval('serial')`);
+    expect(await rights()).toBe("Rights: may defer: no, may work: yes");
+    await queue.pool.query(`grant usage on sequence serial to ${role}`);
+    expect(await rights()).toBe("Rights: may defer: yes, may work: yes");
+  } finally {
+    await queue.pool.query(`drop owned by ${role}; drop role ${role}`);
+  }
+});
+
 async function healthWith(setting: string): Promise<CliRun> {
   const pool = new pg.Pool({ connectionString: queue.url, max: 1, options: `-c ${setting}` });
   try {
