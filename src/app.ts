@@ -17,7 +17,8 @@ import { PeriodicRegistry, type PeriodicTask } from "./periodic/periodic-task.ts
 import { createScheduleManager, type ScheduleManager } from "./periodic/schedule-manager.ts";
 import { checkTables, type TablesReport } from "./schema/check-tables.ts";
 import { checkSchemaVersion } from "./schema/check-version.ts";
-import { queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
+import { checkRights, type Rights } from "./sql/check-rights.ts";
+import { type QueueSql, queueSql, type TableOptions, tableNames } from "./sql/statement.ts";
 import type { BoundDeferrer, DeferOptions, Deferrer } from "./task/deferrer.ts";
 import type { AnyTask, Task } from "./task/task.ts";
 import { TaskRegistry } from "./task/task-registry.ts";
@@ -65,11 +66,12 @@ export interface App<Tx> extends Deferrer<Tx> {
   createWorker(options?: WorkerOptions): Worker;
 
   /**
-   * Resolves when the database answers and has the queue's tables in a version that this package works with.
+   * Resolves when the database answers and has the queue's tables in a version that this package works with, with what the
+   * role of the connection may do there.
    *
    * @throws SchemaMismatchError, DatabaseError
    */
-  checkHealth(): Promise<void>;
+  checkHealth(): Promise<Rights>;
 
   /**
    * Compares the queue's tables in the database with what this package expects: columns, indexes, checks, enums. What
@@ -160,7 +162,7 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
     ...deferrer,
     ...createJobManager({ connector, tables, clock: systemClock }),
     createWorker: (given = {}) => new Worker(forWorkers as never, { ...workerDefaults, ...given }),
-    checkHealth: () => checkSchemaVersion(queueSql(connector.pool, tables), connector.name),
+    checkHealth: () => checkHealth(queueSql(connector.pool, tables), connector.name),
     checkTables: () => checkTables(queueSql(connector.pool, tables), connector.name),
     periodic: createScheduleManager({
       ...code,
@@ -174,6 +176,11 @@ export function createApp<Tx extends object>(options: AppOptions<Tx>): App<Tx> {
   };
   optionsOfApps.set(app, options);
   return app;
+}
+
+async function checkHealth(sql: QueueSql, orm: string): Promise<Rights> {
+  await checkSchemaVersion(sql, orm);
+  return checkRights(sql);
 }
 
 function checkConnector<Tx>(connector: Connector<Tx>): void {

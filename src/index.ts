@@ -62,6 +62,7 @@ export type { PeriodicSchedule } from "./periodic/schedule-row.ts";
 export type { TablesReport } from "./schema/check-tables.ts";
 export type { TableFinding } from "./schema/compare-tables.ts";
 export type { CancelOutcome } from "./sql/cancel-jobs.ts";
+export type { Rights } from "./sql/check-rights.ts";
 export type { GroupCounts, JobGroup, StatusCounts } from "./sql/count-jobs.ts";
 export type { JobOrder } from "./sql/list-jobs.ts";
 export type { QueueSummary } from "./sql/list-queues.ts";

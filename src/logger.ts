@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "./errors.ts";
+import { printable } from "./printable.ts";
 
 /** Structured fields of a log line. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -34,7 +35,7 @@ export function checkLogger(logger: Logger): Logger {
 export function consoleLogger({ level = "info" }: { readonly level?: LogLevel } = {}): Logger {
   const isLevelEnabled = (wanted: LogLevel): boolean => LOG_LEVELS.indexOf(wanted) >= LOG_LEVELS.indexOf(level);
   const logAt = (at: LogLevel) => (fields: LogFields, message: string) => {
-    if (isLevelEnabled(at)) console.error(`procrastinate ${at}: ${message}`, fields);
+    if (isLevelEnabled(at)) console.error(`procrastinate ${at}: ${printable(message)}`, fields);
   };
   return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error"), isLevelEnabled };
 }

@@ -11,14 +11,15 @@ __procrastinate_complete() {
     IFS=$' \\t\\n' read -r -a words <<< "$line"
     [[ $line == *[[:space:]] ]] || current=\${words[\${#words[@]}-1]}
     [[ -n $current ]] || words+=("")
+    # What is offered for --option=value are values.
+    [[ $current == --*=* ]] && current=\${current#*=}
     # Bash replaces what comes after the last of these.
     [[ $current == *[=:]* ]] && before=\${current%"\${current##*[=:]}"}
     COMPREPLY=()
     while IFS= read -r candidate; do
-        [[ $candidate == :* ]] && continue
+        [[ $candidate == "$current"*$'\\t'* ]] || continue
         candidate=\${candidate%%$'\\t'*}
-        candidate=\${candidate#"$before"}
-        [[ $candidate == "\${current#"$before"}"* ]] && COMPREPLY+=("$candidate")
+        COMPREPLY+=("\${candidate#"$before"}")
     done < <(procrastinate complete -- "\${words[@]:1}" 2>/dev/null)
 }
 

@@ -1,12 +1,10 @@
 import type { LogOptions } from "./cli-logger.ts";
 import type { AnyApp } from "./load-app.ts";
-import type { Environment } from "./options.ts";
 
 /** What a command has of its surroundings. */
 export interface CommandContext {
-  readonly environment: Environment;
-  /** The app of `--app`. @throws AppLoadError */
-  loadApp(): Promise<AnyApp>;
+  /** The app of `--app`, or of another module. @throws AppLoadError */
+  loadApp(module?: string): Promise<AnyApp>;
   logOptions(): LogOptions;
   /** A line of stdout: what the command was asked for. */
   print(line: string): void;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { EXIT } from "./exit-codes.ts";
+import { nameGivenOption } from "./given-option.ts";
 import { errorText, exitCodeOf } from "./print-error.ts";
 import { createProgram } from "./program.ts";
 
@@ -12,11 +13,10 @@ async function exit(code: number): Promise<never> {
   process.exit(code);
 }
 
-// Whoever reads has had enough, as head and less do.
+// Whoever reads has had enough, as head and less do: what the command does is done all the same.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    process.exit(EXIT.ok);
   });
 }
 // Compose files and unit files set what they leave empty; it is as good as not set.
@@ -24,11 +24,16 @@ for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("PROCRASTINATE_") && value === "") delete process.env[name];
 }
 const program = createProgram();
+let running: Command | undefined;
+program.hook("preAction", (_program, command) => {
+  running = command;
+});
 try {
   await program.parseAsync();
   await exit(EXIT.ok);
 } catch (error) {
-  const verbose = program.opts<{ verbose?: number }>().verbose !== undefined;
+  const { verbose = false } = program.opts<{ verbose?: boolean }>();
+  if (running) nameGivenOption(running, error);
   // Commander has said it already.
   if (!(error instanceof CommanderError)) process.stderr.write(`procrastinate: ${errorText(error, verbose)}\n`);
   await exit(exitCodeOf(error));

@@ -1,48 +1,60 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { InvalidOptionError } from "../errors.ts";
 
-/** Where a command finds its environment: `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 const TRUE = ["true", "1", "yes", "on"];
 const FALSE = ["false", "0", "no", "off"];
 
-/** Declares an option with a value, which the environment may give too: `--dry-run` of `worker` as PROCRASTINATE_WORKER_DRY_RUN. */
+/**
+ * Declares an option with a value, which the environment may give too: `--max-rescues` of `worker` as PROCRASTINATE_WORKER_MAX_RESCUES.
+ *
+ * @param values What makes a value of the text, or the texts that there are.
+ */
 export function addOption(
   command: Command,
   flags: string,
   description: string,
-  parse?: (value: string) => unknown,
+  values?: ((text: string) => unknown) | readonly string[],
 ): Command {
   const option = new Option(flags, description);
   option.env(environmentName(command, option.name()));
-  if (parse) option.argParser(parse);
+  if (typeof values === "function") option.argParser(values);
+  else if (values) option.choices(values);
   return command.addOption(option);
 }
 
-/**
- * Declares `--name` and `--no-name`. Commander takes any value of an environment variable for true, also `false` and
- * `0`, so that these are read by `flagOf`.
- */
-export function addFlag(command: Command, flags: string, description: string): Command {
+/** Declares `--name` and `--no-name`. @param parse What a text of the environment says; undefined where it says neither. */
+export function addFlag(
+  command: Command,
+  flags: string,
+  description: string,
+  parse: (text: string) => boolean | undefined = parseFlag,
+): void {
   const option = new Option(flags, description);
-  const name = environmentName(command, option.name());
-  option.description = `${description} (env: ${name})`;
+  const variable = environmentName(command, option.name());
+  option.description = `${description} (env: ${variable})`;
   command.addOption(option);
-  return command.addOption(
-    new Option(`--no-${option.name()}`, `turn --${option.name()} off, whatever the environment says`),
-  );
+  command.addOption(new Option(`--no-${option.name()}`, `turn --${option.name()} off, whatever the environment says`));
+  // Commander itself takes any value of a variable for true, also `false` and `0`.
+  command.hook("preAction", () => {
+    const key = option.attributeName();
+    const text = process.env[variable]?.trim().toLowerCase();
+    if (!text || command.getOptionValueSource(key) !== undefined) return;
+    const value = parse(text);
+    if (value === undefined) {
+      throw new InvalidOptionError(variable, text, `is not one of ${[...TRUE, ...FALSE].join(", ")}.`);
+    }
+    command.setOptionValueWithSource(key, value, "env");
+  });
 }
 
-/** What the command line says of a flag, else the environment, else undefined. @throws InvalidOptionError */
-export function flagOf(command: Command, key: string, environment: Environment): boolean | undefined {
-  if (command.getOptionValueSource(key) === "cli") return command.getOptionValue(key) === true;
-  const variable = environmentName(command, dashed(key));
-  const text = environment[variable]?.trim().toLowerCase();
-  if (text === undefined || text === "") return undefined;
+/** Declares a flag that must be typed each time, as what it does cannot be undone: the environment does not give it. */
+export function addTypedFlag(command: Command, flags: string, description: string): void {
+  command.addOption(new Option(flags, description));
+}
+
+export function parseFlag(text: string): boolean | undefined {
   if (TRUE.includes(text)) return true;
-  if (FALSE.includes(text)) return false;
-  throw new InvalidOptionError(variable, text, `is not one of ${[...TRUE, ...FALSE].join(", ")}.`);
+  return FALSE.includes(text) ? false : undefined;
 }
 
 export function parseNumber(value: string): number {
@@ -64,12 +76,28 @@ export function parseNames(value: string): string[] {
   return names.filter((name) => name !== "");
 }
 
+/**
+ * The options that count among those that say the same thing in several ways: what was typed wins over the environment.
+ *
+ * @returns the keys of those that were given.
+ */
+export function decisive(command: Command, keys: readonly string[]): readonly string[] {
+  const given = keys.filter((key) => command.getOptionValue(key) !== undefined);
+  const typed = given.filter((key) => command.getOptionValueSource(key) === "cli");
+  return typed.length > 0 ? typed : given;
+}
+
+/** How somebody gave an option: `--max-rescues`, or the variable of the environment. Undefined where nobody did. */
+export function givenName(command: Command, key: string): string | undefined {
+  const option = command.options.find((each) => each.attributeName() === key && !each.negate);
+  if (option === undefined) return undefined;
+  const source = command.getOptionValueSource(key);
+  if (source === "env") return environmentName(command, option.name());
+  return source === "cli" ? `--${option.name()}` : undefined;
+}
+
 function environmentName(command: Command, option: string): string {
   const owners: string[] = [];
   for (let owner = command; owner.parent; owner = owner.parent) owners.unshift(`${owner.name()}_`);
   return `PROCRASTINATE_${owners.join("")}${option}`.replaceAll("-", "_").toUpperCase();
-}
-
-function dashed(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { PeriodicSchedule } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { AnyApp } from "./load-app.ts";
-import { addFlag, addOption, flagOf } from "./options.ts";
+import { addFlag, addOption } from "./options.ts";
 import { type Cell, printRows } from "./print-rows.ts";
 
 interface Reference {
@@ -15,7 +15,7 @@ export function addPeriodicCommand(program: Command, context: CommandContext): v
   const list = periodic.command("list").description("print all schedules");
   addFlag(list, "--json", "print JSON, one object a line");
   list.action(async () => {
-    const json = flagOf(list, "json", context.environment) ?? false;
+    const { json = false } = list.opts<{ json?: boolean }>();
     const schedules = await (await context.loadApp()).periodic.list();
     printRows(context, json ? schedules.map((schedule) => ({ ...schedule })) : schedules.map(toRow), { json });
   });

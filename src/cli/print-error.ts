@@ -1,5 +1,7 @@
+import { inspect } from "node:util";
 import { CommanderError } from "commander";
 import type { ErrorCode } from "../index.ts";
+import { printable } from "../printable.ts";
 import { EXIT } from "./exit-codes.ts";
 
 const USAGE_CODES: readonly unknown[] = [
@@ -15,7 +17,7 @@ const USAGE_CODES: readonly unknown[] = [
 ] satisfies ErrorCode[];
 
 /** By code and not by class: the app may have loaded another copy of this package. */
-export function hasCode(error: unknown, code: ErrorCode): boolean {
+export function hasCode(error: unknown, code: ErrorCode): error is Error {
   return error instanceof Error && "code" in error && error.code === code;
 }
 
@@ -25,18 +27,28 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof Error && "code" in error && USAGE_CODES.includes(error.code) ? EXIT.usage : EXIT.failure;
 }
 
-/** The message of an error with those of its causes, each once, without the secrets of connection strings. */
+/**
+ * The message of an error with those of its causes, each once, without the secrets of connection strings and without what
+ * would control the terminal.
+ */
 export function errorText(error: unknown, withStack: boolean): string {
   const lines: string[] = [];
-  for (let current = error, depth = 0; current !== undefined && depth < 10; depth++) {
-    const message = messageOf(current);
-    // What a schema found is no error, and is in the message that it is the cause of.
+  for (const [depth, each] of withCauses(error).entries()) {
+    // Anything can be thrown. What a schema found is no error, and is in the message that it is the cause of.
+    const message = messageOf(each) ?? (depth === 0 ? inspect(each) : undefined);
     if (message === undefined) break;
     if (!lines.some((line) => line.includes(message))) lines.push(depth === 0 ? message : `  because: ${message}`);
-    if (withStack && current instanceof Error && current.stack) lines.push(current.stack);
-    current = current instanceof Error ? current.cause : undefined;
+    if (withStack && each instanceof Error && each.stack) lines.push(each.stack);
   }
-  return redact(lines.join("\n"));
+  return printable(redact(lines.join("\n")));
+}
+
+function withCauses(error: unknown): unknown[] {
+  const chain = [error];
+  for (let last = error; last instanceof Error && last.cause !== undefined && chain.length < 10; last = last.cause) {
+    chain.push(last.cause);
+  }
+  return chain;
 }
 
 /** Node's AggregateError of a refused connection has an empty message. */
@@ -46,6 +58,9 @@ function messageOf(error: unknown): string | undefined {
   return typeof error === "object" && error !== null ? undefined : String(error);
 }
 
+/** What is before the last @ of a URL is its user and password, whatever characters that has. */
 function redact(text: string): string {
-  return text.replace(/(\w+:\/\/[^\s:/@]*):[^\s@]*@/g, "$1:***@");
+  return text
+    .replace(/(\w+:\/\/[^\s:/@]*):\S*@/g, "$1:***@")
+    .replace(/((?:password|passwd|pwd)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&;'"]+)/gi, "$1***");
 }

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { printable } from "../printable.ts";
 import type { CommandContext } from "./command-context.ts";
 
 /** What a cell can be. Dates are printed as ISO 8601, objects as JSON. */
@@ -50,13 +51,9 @@ function toJson(row: object): string {
   return JSON.stringify(row, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 }
 
-/** Names, locks and messages come from anywhere: none of them may move the cursor or colour the terminal. */
 function textOf(cell: Cell): string {
   if (cell === null || cell === undefined) return "-";
   if (cell instanceof Date) return cell.toISOString();
   const text = typeof cell === "object" ? toJson(cell) : String(cell);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  return printable(text).replaceAll("\n", "\\u000a");
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
-import { addFlag, flagOf } from "./options.ts";
+import { addFlag } from "./options.ts";
 import { printRows } from "./print-rows.ts";
 
 /** `procrastinate queues list|pause|resume`. */
@@ -9,7 +9,7 @@ export function addQueuesCommand(program: Command, context: CommandContext): voi
   const list = queues.command("list").description("print the queues that have waiting or running jobs or are paused");
   addFlag(list, "--json", "one JSON object a line");
   list.action(async () => {
-    const json = flagOf(list, "json", context.environment) ?? false;
+    const { json = false } = list.opts<{ json?: boolean }>();
     const app = await context.loadApp();
     const rows = await app.queues.list();
     printRows(

@@ -3,6 +3,16 @@ import { createInterface } from "node:readline";
 import { type REPLEval, type REPLServer, Recoverable, start } from "node:repl";
 import { PassThrough, Writable } from "node:stream";
 
+/** How far a script is. */
+interface Progress {
+  /** A command was begun and has not given a value: so it is also when the next one is asked for, if it threw. */
+  isRunning: boolean;
+  /** The line so far is the beginning of a command. */
+  isInside: boolean;
+  /** What a command threw, which may be undefined. */
+  failure: { readonly error: unknown } | undefined;
+}
+
 /**
  * Runs what is piped in, command by command, and prints what each gives, without prompts.
  *
@@ -15,38 +25,48 @@ export async function runScript(
   // A line at a time: given all at once, they would not wait for what the ones before them await.
   const lines = createInterface({ input: source })[Symbol.asyncIterator]();
   const input = new PassThrough();
-  let session: REPLServer | undefined;
-  const hasFailed = (): boolean => session?.lastError !== undefined;
+  const progress: Progress = { isRunning: false, isInside: false, failure: undefined };
   // In this realm, so that what fails is an Error here.
-  session = start({ ...{ prompt: "", input, output: valuesOf(hasFailed) }, useGlobal: true, ignoreUndefined: true });
-  let isInside = false;
-  const evaluate: REPLEval = session.eval;
-  const evaluateWatched: REPLEval = function (this: REPLServer, code, context, file, done) {
-    evaluate.call(this, code, context, file, (error, value) => {
-      isInside = error instanceof Recoverable;
-      done(error, value);
-    });
-  };
+  const session = start({
+    ...{ prompt: "", input, output: valuesOf(progress) },
+    useGlobal: true,
+    ignoreUndefined: true,
+  });
   const goOn = async (): Promise<void> => {
-    const { value, done } = hasFailed() ? { done: true } : await lines.next();
+    if (progress.isRunning || session.lastError !== undefined) progress.failure ??= { error: session.lastError };
+    const { value, done } = progress.failure ? { done: true } : await lines.next();
     if (done) session.close();
     else input.write(`${value}\n`);
   };
   const exit = once(session, "exit");
   // It would say that it is ready for the next line.
-  Object.assign(session, { eval: evaluateWatched, displayPrompt: () => void goOn().catch(() => session.close()) });
+  const displayPrompt = () => void goOn().catch(() => session.close());
+  Object.assign(session, { eval: watched(session.eval, progress), displayPrompt });
   Object.assign(session.context, names);
   session.displayPrompt();
   await exit;
-  if (hasFailed()) throw session.lastError;
-  if (isInside) throw new SyntaxError("What was piped in ends within a command.");
+  if (progress.failure) throw progress.failure.error;
+  if (progress.isInside) throw new SyntaxError("What was piped in ends within a command.");
+}
+
+/** The session calls back with null when a command gave a value, and not at all when it threw, but for what is falsy. */
+function watched(evaluate: REPLEval, progress: Progress): REPLEval {
+  return function (this: REPLServer, code, context, file, done) {
+    progress.isRunning = true;
+    evaluate.call(this, code, context, file, (error: unknown, value) => {
+      progress.isRunning = false;
+      progress.isInside = error instanceof Recoverable;
+      if (error !== null && !progress.isInside) progress.failure ??= { error };
+      done(error as Error | null, value);
+    });
+  };
 }
 
 /** Prints what commands give. Errors would be printed among it: the first one is thrown instead. */
-function valuesOf(hasFailed: () => boolean): Writable {
+function valuesOf(progress: Progress): Writable {
   return new Writable({
     write(chunk, encoding, done) {
-      if (!hasFailed()) process.stdout.write(chunk, encoding);
+      if (!progress.isRunning && !progress.failure) process.stdout.write(chunk, encoding);
       // Not when it is written, or what commands log themselves would come before it.
       done();
     },

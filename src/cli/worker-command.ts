@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { WorkerOptions } from "../index.ts";
+import { InvalidOptionError, type WorkerOptions } from "../index.ts";
 import { cliLogger } from "./cli-logger.ts";
 import type { CommandContext } from "./command-context.ts";
-import { addFlag, addOption, flagOf, parseNames, parseNumber, parseSeconds } from "./options.ts";
+import { addFlag, addOption, decisive, givenName, parseNames, parseNumber, parseSeconds } from "./options.ts";
 
 /** `procrastinate worker`: runs jobs until it is stopped. Options that are not given are the app's `workerDefaults`. */
 export function addWorkerCommand(program: Command, context: CommandContext): void {
@@ -14,7 +14,7 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
   addOption(command, "--abort-polling-interval <seconds>", "longest time until an abort is noticed", parseSeconds);
   addOption(command, "--shutdown-grace <seconds>", "how long running jobs may go on after a stop", parseSeconds);
   addOption(command, "--abandon-after <seconds>", "how long a handler may ignore its aborted signal", parseSeconds);
-  addOption(command, "--delete-jobs <which>", "delete finished jobs: never, successful or always");
+  addOption(command, "--delete-jobs <which>", "delete finished jobs", ["never", "successful", "always"]);
   addOption(command, "--heartbeat-interval <seconds>", "how often the worker says that it lives", parseSeconds);
   addOption(command, "--stalled-after <seconds>", "when a silent worker is taken for dead", parseSeconds);
   addOption(command, "--max-rescues <number>", "how often a job is taken back from dead workers", parseNumber);
@@ -23,30 +23,37 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
   addFlag(command, "--one-shot", "stop when no job is left, as --no-wait");
   addFlag(command, "-l, --listen", "wake up on notifications");
   command.action(async () => {
-    const options = workerOptions(command, context);
+    const options = workerOptions(command);
     const app = await context.loadApp();
     const worker = app.createWorker({ ...options, logger: cliLogger(app, context.logOptions()) });
     await worker.run();
   });
 }
 
-function workerOptions(command: Command, { environment }: CommandContext): WorkerOptions {
-  const {
-    wait: _wait,
-    oneShot: _oneShot,
-    listen: _listen,
-    queues,
-    ...given
-  } = command.opts<Record<string, unknown> & { queues?: readonly string[] }>();
-  const wait = flagOf(command, "wait", environment);
-  const oneShot = flagOf(command, "oneShot", environment);
-  const listen = flagOf(command, "listen", environment);
+interface Given {
+  readonly wait?: boolean;
+  readonly oneShot?: boolean;
+  readonly queues?: readonly string[];
+}
+
+function workerOptions(command: Command): WorkerOptions {
+  const { wait: _wait, oneShot: _oneShot, queues, ...given } = command.opts<Given>();
+  const wait = waitOf(command);
   return {
     ...given,
     // No names stand for all queues, whatever the app's defaults are.
     ...(queues === undefined ? {} : { queues: queues.length === 0 ? undefined : queues }),
-    ...(oneShot === undefined ? {} : { wait: !oneShot }),
     ...(wait === undefined ? {} : { wait }),
-    ...(listen === undefined ? {} : { listen }),
   } as WorkerOptions;
+}
+
+/** @throws InvalidOptionError when `--wait` and `--one-shot` contradict each other. */
+function waitOf(command: Command): boolean | undefined {
+  const { wait, oneShot } = command.opts<Given>();
+  const [first, second] = decisive(command, ["wait", "oneShot"]);
+  if (second !== undefined && wait === oneShot) {
+    const fix = `contradicts ${givenName(command, "wait")}, which is ${wait}, too. Give one of them.`;
+    throw new InvalidOptionError(givenName(command, "oneShot") ?? "oneShot", oneShot, fix);
+  }
+  return first === "oneShot" && oneShot !== undefined ? !oneShot : wait;
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { WorkerInfo } from "../index.ts";
 import type { CommandContext } from "./command-context.ts";
-import { addFlag, flagOf } from "./options.ts";
+import { addFlag } from "./options.ts";
 import { type Cell, printRows } from "./print-rows.ts";
 
 /** `procrastinate workers list`: the workers of all processes. */
@@ -12,7 +12,7 @@ export function addWorkersCommand(program: Command, context: CommandContext): vo
     .description("list workers, with their heartbeats and how many jobs they have");
   addFlag(command, "--json", "print one JSON object a line");
   command.action(async () => {
-    const json = flagOf(command, "json", context.environment) ?? false;
+    const { json = false } = command.opts<{ json?: boolean }>();
     const app = await context.loadApp();
     const workers = await app.workers.list();
     printRows(context, json ? workers.map((worker) => ({ ...worker })) : workers.map(toRow), { json });

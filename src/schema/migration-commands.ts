@@ -57,11 +57,16 @@ export function repairCommands(app: TablesOfApp, findings: readonly TableFinding
   return [`npx procrastinate schema sql${tableFlags(app.tables)}`];
 }
 
-/** The commands that put what procrastinate.prisma cannot say into a migration of its own. */
+/**
+ * The commands that put what procrastinate.prisma cannot say into a migration of its own: into the newest of that name, as
+ * one that was applied must not change.
+ */
 export function prismaExtraCommands(tables: TablesOfApp["tables"]): readonly string[] {
+  const name = `procrastinate_checks_${SCHEMA_VERSION}`;
+  const folder = `$(ls -d prisma/migrations/*_${name} | tail -n 1)`;
   return [
-    "npx prisma migrate dev --create-only --name procrastinate_checks",
-    `npx procrastinate schema sql --extras prisma${tableFlags(tables)} | tee prisma/migrations/*_procrastinate_checks/migration.sql`,
+    `npx prisma migrate dev --create-only --name ${name}`,
+    `npx procrastinate schema sql --extras prisma${tableFlags(tables)} | tee "${folder}/migration.sql"`,
     "npx prisma migrate dev",
   ];
 }

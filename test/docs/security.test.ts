@@ -76,7 +76,7 @@ test("the page has the five blocks that are tried here", () => {
 
 test("the role that defers can defer", async () => {
   const app = appOf("shop_web");
-  await app.checkHealth();
+  expect(await app.checkHealth()).toEqual({ mayDefer: true, mayWork: false, isReadOnly: false });
   await app.defer(contract, { how: "succeed" });
   await app.defer(contract, { how: "complete" }, { lock: "l", scheduleIn: { milliseconds: 10 } });
   await app.batchDefer(contract, [{ how: "succeed" }, { how: "fail" }], { priority: 2 });
@@ -118,6 +118,8 @@ test("the role that defers cannot run a worker", async () => {
 });
 
 test("the role that works can work, retry, complete in its transaction and rescue", async () => {
+  const health = await appOf("shop_worker").checkHealth();
+  expect(health).toEqual({ mayDefer: false, mayWork: true, isReadOnly: false });
   await runSql(
     database.url,
     `with dead as (insert into procrastinate_workers (name, last_heartbeat) values ('dead', now() - interval '1 hour') returning id)

@@ -25,6 +25,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export const tasks = [
   defineTask({ name: "greet", run: ({ name }: { name: string }) => console.log("hello", name) }),
   defineTask({ name: "slow", run: async ({ ms }: { ms: number }) => { console.log("begun"); await sleep(ms); console.log("ended"); } }),
+  defineTask({ name: "shout", run: () => { throw new Error("\\u001b[31mred"); } }),
   defineTask({ name: "stubborn", run: async () => { console.log("begun"); await sleep(600_000); } }),
 ];
 `;
@@ -68,7 +69,7 @@ function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}
 function start(args: readonly string[]) {
   const child = spawn(process.execPath, [join(folder.path, "node_modules", CLI), ...args], {
     cwd: folder.path,
-    env: { ...process.env, DATABASE_URL: database.url, ...DEFAULT_ENV },
+    env: { ...process.env, DATABASE_URL: database.url, ...DEFAULT_ENV, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
@@ -145,6 +146,18 @@ describe("defer and worker", () => {
     expect(await statuses()).toEqual([{ task_name: "slow", status: "succeeded" }]);
   });
 
+  test("goes on when nobody reads what it prints, and leaves the terminal alone", async () => {
+    const insert =
+      "insert into procrastinate_jobs (task_name, args) values ('greet', '{}'), ('shout', '{}'), ('greet', '{}')";
+    await runSql(database.url, insert);
+    const worker = start(["worker", "--one-shot", "-c", "1", "--log-format", "pretty"]);
+    worker.child.stdout.destroy();
+    expect(await worker.ended).toEqual({ code: 0, signal: null });
+    expect((await statuses()).map(({ status }) => status)).toEqual(["succeeded", "failed", "succeeded"]);
+    expect(worker.output()).toMatch(/Job shout\[2\] failed: \\u001b\[31mred/);
+    expect(worker.output()).not.toContain("\u001b");
+  });
+
   test("ends at once on the second signal", async () => {
     await cli(["defer", "stubborn"]);
     const worker = start(["worker"]);
@@ -193,7 +206,10 @@ describe("periodic", () => {
 describe("healthcheck", () => {
   test("says that all is well", async () => {
     const { code, output } = await cli(["healthcheck"]);
-    expect({ code, output }).toEqual({ code: 0, output: "App: OK (3 tasks)\nDatabase connection: OK\nTables: OK\n" });
+    expect({ code, output }).toEqual({
+      code: 0,
+      output: "App: OK (4 tasks)\nDatabase connection: OK\nTables: OK\nRights: may defer: yes, may work: yes\n",
+    });
   });
 
   test("tells missing tables from a missing database, without the password", async () => {
@@ -254,11 +270,14 @@ test.each<[what: string, args: string[], env: Record<string, string>, message: R
     { PROCRASTINATE_WORKER_WAIT: "maybe" },
     /WORKER_WAIT: "maybe" is not one of true/,
   ],
-  ["an unknown task", ["defer", "gret"], {}, /No task is named "gret". The app has greet, slow, stubborn/],
-  ["arguments that are not JSON", ["defer", "greet", "{name:1}"], {}, /args: "\{name:1\}" is not JSON/],
-  ["arguments that are no object", ["defer", "greet", "[1]"], {}, /args: "\[1\]" is not a JSON object/],
-  ["a time without offset", ["defer", "greet", "{}", "--at", "2026-01-01T00:00"], {}, /scheduleAt: .*with its offset/],
-  ["two times", ["defer", "greet", "--at", "2026-01-01T00:00Z", "--in", "5"], {}, /cannot be used with/],
+  ["an unknown task", ["defer", "gret"], {}, /No task is named "gret". The app has greet, slow, shout, stubborn/],
+  [
+    "arguments that are not JSON",
+    ["defer", "greet", "{name:1}"],
+    {},
+    /: Task "greet": args is not JSON at position 1\.\n$/,
+  ],
+  ["a time without offset", ["defer", "greet", "{}", "--at", "2026-01-01T00:00"], {}, /: --at: .*with its offset/],
 ])("exits with 2 on %s, and says how to mend it", async (_what, args, env, message) => {
   const { code, output } = await cli(args, env);
   expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(message) });

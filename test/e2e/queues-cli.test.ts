@@ -12,7 +12,9 @@ import { createApp, defineTask } from "procrastinate";
 import { drizzleConnector } from "procrastinate/drizzle";
 const pool: pg.Pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"] });
 const greet = defineTask({ name: "greet", run: ({ name }: { name: string }) => console.log("hello", name) });
-export const app = createApp({ connector: drizzleConnector(drizzle(pool)), tasks: [greet] });
+const bulk = defineTask({ name: "mail:bulk", queue: "mail" });
+const odd = defineTask({ name: "$(touch pwned)", queue: "$(touch pwned)" });
+export const app = createApp({ connector: drizzleConnector(drizzle(pool)), tasks: [greet, bulk, odd] });
 `;
 
 let folder: AppFolder;
@@ -20,6 +22,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   folder = createAppFolder({});
   folder.write("src/app.ts", APP);
+  folder.write("src/noisy.ts", `console.log("greeting\\tof the app"); export { app } from "./app.ts";`);
   database = await createTestDatabase();
 });
 afterAll(async () => {
@@ -79,6 +82,8 @@ test("the shell runs what is piped in as a script: in order, with await, and pri
 test.each([
   ["throws", "throw new Error('on purpose')", 1, "procrastinate: on purpose\n"],
   ["rejects", "await Promise.reject(new Error('later'))", 1, "procrastinate: later\n"],
+  ["throws nothing", "throw undefined", 1, "procrastinate: undefined\n"],
+  ["rejects with nothing", "await Promise.reject()", 1, "procrastinate: undefined\n"],
   ["cannot be read", "foo bar", 1, "procrastinate: Unexpected identifier 'bar'\n"],
   ["is refused", "await queues.pause('')", 2, 'procrastinate: name: "" is not a name.'],
 ])("the script ends with the first command that %s", async (_what, command, code, output) => {
@@ -97,7 +102,6 @@ test("a script that ends within a command fails", async () => {
 
 test("a shell is helped to complete commands and options", async () => {
   expect((await cli("completion", "bash")).output).toContain("procrastinate complete --");
-  expect((await cli("completion", "zsh")).output).toContain("#compdef procrastinate");
   expect((await cli("complete", "--", "queues", "p")).output).toMatch(/^pause\t/m);
   expect((await cli("complete", "--", "worker", "--conc")).output).toMatch(/^--concurrency\t/m);
 });
@@ -125,6 +129,16 @@ test("bash completes commands, options and their values, also behind an equals s
   expect(await completed("procrastinate worker --conc")).toEqual(["--concurrency"]);
   expect(await completed("procrastinate --log-format=j")).toEqual(["json"]);
   expect(await completed("procrastinate nothing-of-the-kind x")).toEqual([]);
+});
+
+test("bash completes names of tasks and queues, those that are words", async () => {
+  expect(await completed("procrastinate -a src/noisy.ts defer ")).toEqual(["greet", "mail:bulk"]);
+  expect(await completed("procrastinate jobs list -a src/app.ts --task=mail:b")).toEqual(["bulk"]);
+  expect(await completed("procrastinate worker --app src/app.ts --queues mail,")).toEqual([
+    "mail,default",
+    "mail,mail",
+  ]);
+  expect(await completed("procrastinate -a none.ts queues pause ")).toEqual([]);
 });
 
 test("bash runs nothing of what was typed when it completes", async () => {

@@ -58,7 +58,7 @@ describe("schema add for Prisma", () => {
       /^Wrote db\/models\/procrastinate\.prisma \(schema version 1\)\.\n\nNext:\n {2}npx prisma migrate dev/,
     );
     expect(output).toMatch(
-      /migrate dev --create-only --name procrastinate_checks\n.*schema sql --extras prisma \| tee prisma\/migrations/,
+      /--create-only --name procrastinate_checks_1\n.*sql --extras prisma \| tee "\$\(ls -d prisma\/migrations\/\*_procrastinate_checks_1 \| tail -n 1\)/,
     );
     expect(code).toBe(0);
     expect(read("db/models/procrastinate.prisma")).toBe(SHIPPED());

@@ -231,7 +231,7 @@ test("lets Drizzle log the queue's statements where the app wants a log", async 
     [drizzle(pool, { logger: false }), 0],
   ] as const) {
     logged.length = 0;
-    await createApp({ connector: drizzleConnector(db), tasks: [] }).checkHealth();
+    await createApp({ connector: drizzleConnector(db), tasks: [] }).queues.list();
     expect(logged.length).toBe(lines);
   }
   await pool.end();

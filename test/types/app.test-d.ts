@@ -7,6 +7,7 @@ import {
   type DeferOptions,
   type Deferrer,
   defineTask,
+  type Rights,
   type Task,
 } from "../../src/index.ts";
 
@@ -33,7 +34,7 @@ export async function whatIsGivenBack(): Promise<void> {
   expectTypeOf(await app.batchDefer(task, [])).toEqualTypeOf<bigint[]>();
   expectTypeOf(await app.configure(task, {}).defer({ n: 1 })).toEqualTypeOf<bigint>();
   expectTypeOf(await app.configure(task, {}).batchDefer([{ n: 1 }])).toEqualTypeOf<bigint[]>();
-  expectTypeOf(await app.checkHealth()).toEqualTypeOf<void>();
+  expectTypeOf(await app.checkHealth()).toEqualTypeOf<Rights>();
 }
 
 export async function schedules(): Promise<void> {

@@ -1,10 +1,11 @@
-import { type Command, Option } from "commander";
-import { InvalidOptionError, type JobFilter, type JobStatus } from "../../index.ts";
+import type { Command } from "commander";
+import { type ErrorCode, InvalidOptionError, type JobFilter, type JobStatus } from "../../index.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { AnyApp } from "../load-app.ts";
-import { addFlag, addOption, flagOf, parseNumber, parseSeconds } from "../options.ts";
-import { errorText } from "../print-error.ts";
-import { type Cell, printRows } from "../print-rows.ts";
+import { addFlag, addOption, addTypedFlag, parseNumber } from "../options.ts";
+import { errorText, hasCode } from "../print-error.ts";
+import { printRows } from "../print-rows.ts";
+import { addScheduleOptions, scheduleOf } from "../schedule-options.ts";
 import { addSelection, selectionOf, statusesOf } from "./filter-options.ts";
 import { withProgress } from "./progress-bar.ts";
 
@@ -17,6 +18,10 @@ interface Change {
   one(jobs: Jobs, id: bigint): Promise<string>;
   many(jobs: Jobs, filter: JobFilter | "all", progress: Progress): Promise<Record<string, number>>;
   readonly allowed: readonly JobStatus[];
+  /** What would become of the jobs: "deleted". */
+  readonly outcome: string;
+  /** Whether a filter has to be confirmed, too, and not only `--all`. */
+  readonly isFinal: boolean;
 }
 
 /** `procrastinate jobs cancel`. */
@@ -24,19 +29,17 @@ export function addCancelCommand(jobs: Command, context: CommandContext): void {
   const command = jobs.command("cancel").description("cancel jobs that wait; with --abort ask those that run to stop");
   addFlag(command, "--abort", "ask running jobs to stop");
   addFlag(command, "--delete", "delete waiting jobs instead of keeping them as cancelled");
-  addFlag(command, "-y, --yes", "with --delete and a filter or --all: really do it");
   addChange(command, context, () => {
-    const options = {
-      abort: flagOf(command, "abort", context.environment) ?? false,
-      delete: flagOf(command, "delete", context.environment) ?? false,
-    };
+    const { abort = false, delete: isDeleted = false } = command.opts<{ abort?: boolean; delete?: boolean }>();
+    const options = { abort, delete: isDeleted };
     return {
       one: (manager, id) => manager.cancel(id, options),
-      many: async (manager, filter, progress) => {
-        if (options.delete) await confirm(command, context, () => countOf(manager, filter, ["todo"]));
-        return { ...(await manager.cancelMany(filter, { ...options, ...progress })) };
-      },
-      allowed: options.abort ? ["todo", "doing"] : ["todo"],
+      many: async (manager, filter, progress) => ({
+        ...(await manager.cancelMany(filter, { ...options, ...progress })),
+      }),
+      allowed: abort ? ["todo", "doing"] : ["todo"],
+      outcome: `${isDeleted ? "deleted" : "cancelled"}${abort ? " or asked to stop" : ""}`,
+      isFinal: isDeleted,
     };
   });
 }
@@ -44,17 +47,11 @@ export function addCancelCommand(jobs: Command, context: CommandContext): void {
 /** `procrastinate jobs retry`. */
 export function addRetryCommand(jobs: Command, context: CommandContext): void {
   const command = jobs.command("retry").description("let failed, aborted and cancelled jobs run again");
-  command.addOption(
-    new Option("--at <time>", "earliest start, ISO 8601 with offset")
-      .env("PROCRASTINATE_JOBS_RETRY_AT")
-      .conflicts("in"),
-  );
-  addOption(command, "--in <seconds>", "earliest start from now", parseSeconds);
+  addScheduleOptions(command);
   addOption(command, "--priority <number>", "priority instead of the one it has", parseNumber);
   addChange(command, context, () => {
-    const { at, in: delay, priority } = command.opts<{ at?: string; in?: { seconds: number }; priority?: number }>();
-    const when = at === undefined ? (delay === undefined ? {} : { scheduleIn: delay }) : { scheduleAt: at };
-    const options = { ...when, ...(priority === undefined ? {} : { priority }) };
+    const { priority } = command.opts<{ priority?: number }>();
+    const options = { ...scheduleOf(command), ...(priority === undefined ? {} : { priority }) };
     return {
       one: async (manager, id) => {
         await manager.retry(id, options);
@@ -64,6 +61,8 @@ export function addRetryCommand(jobs: Command, context: CommandContext): void {
         ...(await manager.retryMany(filter, { ...options, ...progress })),
       }),
       allowed: ["failed", "aborted", "cancelled"],
+      outcome: "retried",
+      isFinal: false,
     };
   });
 }
@@ -71,47 +70,40 @@ export function addRetryCommand(jobs: Command, context: CommandContext): void {
 /** `procrastinate jobs delete`. */
 export function addDeleteCommand(jobs: Command, context: CommandContext): void {
   const command = jobs.command("delete").description("delete jobs that do not run, with their history");
-  addFlag(command, "-y, --yes", "delete what a filter or --all matches; without, say only how many jobs that are");
-  const allowed = ["todo", "succeeded", "failed", "cancelled", "aborted"] as const;
   addChange(command, context, () => ({
     one: async (manager, id) => {
       await manager.delete(id);
       return "deleted";
     },
-    many: async (manager, filter, progress) => {
-      await confirm(command, context, () => countOf(manager, filter, allowed));
-      return { deleted: await manager.deleteMany(filter, progress) };
-    },
-    allowed,
+    many: async (manager, filter, progress) => ({ deleted: await manager.deleteMany(filter, progress) }),
+    allowed: ["todo", "succeeded", "failed", "cancelled", "aborted"],
+    outcome: "deleted",
+    isFinal: true,
   }));
-}
-
-/** @throws InvalidOptionError that says how many jobs it is about. */
-async function confirm(command: Command, { environment }: CommandContext, count: () => Promise<number>): Promise<void> {
-  if (flagOf(command, "yes", environment) ?? false) return;
-  throw new InvalidOptionError(
-    "yes",
-    false,
-    `is the default: ${await count()} jobs would be deleted. To do so, add --yes.`,
-  );
 }
 
 function addChange(command: Command, context: CommandContext, toChange: () => Change): void {
   addSelection(command);
+  addTypedFlag(command, "-y, --yes", "really do it to all, or delete all that a filter matches");
   addFlag(command, "--json", "print one JSON object a line");
   command.action(async (given: string[]) => {
-    const json = flagOf(command, "json", context.environment) ?? false;
-    const { ids, filter } = selectionOf(command, given, flagOf(command, "all", context.environment) ?? false);
+    const { json = false, yes = false } = command.opts<{ json?: boolean; yes?: boolean }>();
+    const { ids, filter } = selectionOf(command, given);
     const change = toChange();
     const { jobs } = await context.loadApp();
     if (filter === undefined) return changeEach(ids, (id) => change.one(jobs, id), context, json);
-    const counts = await withProgress(
-      () => countOf(jobs, filter, change.allowed),
-      (onProgress) => change.many(jobs, filter, { onProgress }),
-    );
+    const count = () => countOf(jobs, filter, change.allowed);
+    if (!yes && (filter === "all" || change.isFinal)) {
+      const fix = `is the default: ${await count()} jobs would be ${change.outcome}. To do so, add --yes.`;
+      throw new InvalidOptionError("--yes", yes, fix);
+    }
+    const counts = await withProgress(count, (onProgress) => change.many(jobs, filter, { onProgress }));
     printRows(context, [counts], { json });
   });
 }
+
+/** What a job is refused for; it says nothing about the next one. */
+const REFUSALS: readonly ErrorCode[] = ["job_not_found", "job_status", "already_enqueued"];
 
 /** Goes on after a job that was refused, and fails in the end. */
 async function changeEach(
@@ -120,19 +112,34 @@ async function changeEach(
   context: CommandContext,
   json: boolean,
 ): Promise<void> {
-  const rows: Record<string, Cell>[] = [];
-  const errors: unknown[] = [];
+  let last: unknown;
+  const printRow = rowPrinter(context, ids, json);
   for (const id of ids) {
     try {
-      rows.push({ id, outcome: await change(id) });
+      printRow(id, await change(id));
     } catch (error) {
-      errors.push(error);
+      if (last !== undefined) context.printError(errorText(last, false));
+      last = error;
+      if (!REFUSALS.some((code) => hasCode(error, code))) break;
     }
   }
-  if (rows.length > 0) printRows(context, rows, { json });
-  const [last, ...others] = errors.reverse();
-  for (const error of others.reverse()) context.printError(errorText(error, false));
   if (last !== undefined) throw last;
+}
+
+/** Prints what became of each job at once: whatever comes next, it is known then. */
+function rowPrinter(
+  context: CommandContext,
+  ids: readonly bigint[],
+  json: boolean,
+): (id: bigint, outcome: string) => void {
+  if (json) return (id, outcome) => printRows(context, [{ id, outcome }], { json });
+  const width = ids.reduce((longest, id) => Math.max(longest, String(id).length), "id".length);
+  let isFirst = true;
+  return (id, outcome) => {
+    if (isFirst) context.print(`${"id".padEnd(width)}  outcome`);
+    isFirst = false;
+    context.print(`${String(id).padEnd(width)}  ${outcome}`);
+  };
 }
 
 async function countOf(jobs: Jobs, filter: JobFilter | "all", allowed: readonly JobStatus[]): Promise<number> {

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { InvalidOptionError, type JobFilter, type JobStatus } from "../../index.ts";
-import { addFlag, addOption, parseNames } from "../options.ts";
+import { readArgs } from "../json-args.ts";
+import { addOption, addTypedFlag, givenName, parseNames } from "../options.ts";
 
 const TIMES = ["deferred", "scheduled", "started", "finished"] as const;
 
@@ -12,7 +13,7 @@ export function addFilterOptions(command: Command): void {
   addOption(command, "--lock <text>", "jobs with this lock");
   addOption(command, "--queueing-lock <text>", "jobs with this queueing lock");
   addOption(command, "--worker-id <id>", "jobs that this worker runs or ran last", parseId);
-  addOption(command, "--args <json>", "jobs whose arguments contain this JSON object", parseObject);
+  addOption(command, "--args <json>", "jobs whose arguments contain this JSON object");
   for (const time of TIMES) {
     addOption(command, `--${time}-after <time>`, `jobs ${time} then or later, ISO 8601 with offset`);
     addOption(command, `--${time}-before <time>`, `jobs ${time} earlier than that`);
@@ -23,7 +24,7 @@ export function addFilterOptions(command: Command): void {
 export function addSelection(command: Command): void {
   command.argument("[ids...]", "ids of jobs; or else say which by the options");
   addFilterOptions(command);
-  addFlag(command, "--all", "all jobs that can be changed so");
+  addTypedFlag(command, "--all", "all jobs that can be changed so");
 }
 
 const FILTER_NAMES = [
@@ -35,7 +36,17 @@ const FILTER_NAMES = [
 export function filterOf(command: Command): JobFilter {
   const given = Object.entries(command.opts<Record<string, unknown>>());
   const fields = given.filter(([name, value]) => FILTER_NAMES.includes(name) && value !== undefined);
-  return Object.fromEntries(fields) as JobFilter;
+  return Object.fromEntries(
+    fields.map(([name, value]) => [name, name === "args" ? argsOf(command, String(value)) : value]),
+  );
+}
+
+/** Ends the command as Commander does with a wrong value, but without quoting it. */
+function argsOf(command: Command, text: string): object {
+  const read = readArgs(text);
+  return "problem" in read
+    ? command.error(`error: the value of ${givenName(command, "args")} ${read.problem}`)
+    : read.args;
 }
 
 /** What a command shall change. */
@@ -44,19 +55,18 @@ export type Selection =
   | { readonly ids?: undefined; readonly filter: JobFilter | "all" };
 
 /** @throws InvalidOptionError when it names nothing, or in two ways. */
-export function selectionOf(command: Command, ids: readonly string[], isAll: boolean): Selection {
+export function selectionOf(command: Command, ids: readonly string[]): Selection {
   const filter = filterOf(command);
-  const isFiltered = Object.keys(filter).length > 0;
-  if ([ids.length > 0, isFiltered, isAll].filter(Boolean).length > 1) {
-    throw new InvalidOptionError(
-      "ids",
-      ids.join(" "),
-      "goes without a filter, and --all without both. Give one of them.",
-    );
+  const [first, value] = Object.entries(filter)[0] ?? [];
+  const { all = false } = command.opts<{ all?: boolean }>();
+  if (first !== undefined && (all || ids.length > 0)) {
+    const fix = "is a filter, which goes neither with ids nor with --all. Give one of them.";
+    throw new InvalidOptionError(givenName(command, first) ?? first, Array.isArray(value) ? value.join() : value, fix);
   }
+  if (all && ids.length > 0) throw new InvalidOptionError("--all", all, "goes without ids. Give one of them.");
   if (ids.length > 0) return { ids: ids.map(toId) };
-  if (isFiltered) return { filter };
-  if (isAll) return { filter: "all" };
+  if (first !== undefined) return { filter };
+  if (all) return { filter: "all" };
   throw new InvalidOptionError("ids", "", "names no jobs. Give ids, a filter like --status failed, or --all.");
 }
 
@@ -76,17 +86,6 @@ function parseSome(value: string): string[] {
 function parseId(value: string): bigint {
   if (!/^\d{1,18}$/.test(value)) throw new InvalidArgumentError(`"${value}" is not an id.`);
   return BigInt(value);
-}
-
-function parseObject(value: string): object {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(value);
-  } catch {
-    parsed = undefined;
-  }
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
-  throw new InvalidArgumentError(`"${value}" is not a JSON object.`);
 }
 
 /** The states of a filter, or those that a change applies to. */

@@ -1,15 +1,16 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { JobOrder, StoredJob } from "../../index.ts";
 import type { CommandContext } from "../command-context.ts";
-import { addFlag, addOption, flagOf, parseNumber } from "../options.ts";
+import { addFlag, addOption, parseNumber } from "../options.ts";
 import { type Cell, printRows } from "../print-rows.ts";
 import { addFilterOptions, filterOf, toId } from "./filter-options.ts";
 
 interface ListOptions {
-  readonly limit: number;
+  readonly limit?: number;
   readonly cursor?: string;
-  readonly orderBy: JobOrder;
-  readonly order: "asc" | "desc";
+  readonly orderBy?: JobOrder;
+  readonly order?: "asc" | "desc";
+  readonly json?: boolean;
 }
 
 /** `procrastinate jobs list`: a page of jobs. */
@@ -18,16 +19,12 @@ export function addListCommand(jobs: Command, context: CommandContext): void {
   addFilterOptions(command);
   addOption(command, "--limit <number>", "jobs on the page, 1 to 1000 (default: 50)", parseNumber);
   addOption(command, "--cursor <text>", "what the page before ended with");
-  command.addOption(
-    new Option("--order-by <name>", "what to sort by; anything but id sorts all that match")
-      .choices(["id", "priority", "scheduledAt", "startedAt", "finishedAt"])
-      .default("id"),
-  );
-  command.addOption(new Option("--order <direction>", "which way").choices(["asc", "desc"]).default("asc"));
+  const sorted = "what to sort by; anything but id sorts all that match (default: id)";
+  addOption(command, "--order-by <name>", sorted, ["id", "priority", "scheduledAt", "startedAt", "finishedAt"]);
+  addOption(command, "--order <direction>", "which way (default: asc)", ["asc", "desc"]);
   addFlag(command, "--json", "print one JSON object a line, with all that is known");
   command.action(async () => {
-    const json = flagOf(command, "json", context.environment) ?? false;
-    const { limit = 50, cursor, orderBy, order } = command.opts<ListOptions>();
+    const { limit = 50, cursor, orderBy = "id", order = "asc", json = false } = command.opts<ListOptions>();
     const app = await context.loadApp();
     const page = await app.jobs.list(filterOf(command), { limit, cursor, orderBy, order });
     printRows(context, json ? page.jobs.map((job) => ({ ...job })) : page.jobs.map(toRow), { json });
@@ -42,7 +39,7 @@ export function addShowCommand(jobs: Command, context: CommandContext): void {
   addFlag(command, "--json", "print one JSON object");
   command.action(async (text: string) => {
     const id = toId(text);
-    const json = flagOf(command, "json", context.environment) ?? false;
+    const { json = false } = command.opts<{ json?: boolean }>();
     const app = await context.loadApp();
     const [job, history] = [await app.jobs.get(id), await app.jobs.history(id)];
     if (json) return printRows(context, [{ ...job, history }], { json });

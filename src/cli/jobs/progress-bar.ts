@@ -9,7 +9,7 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (!stream.isTTY) return change(() => undefined);
   const format = "{bar} {value}/{total} jobs, {eta_formatted} left";
-  const bar = new SingleBar({ format, stream, hideCursor: true });
+  const bar = new SingleBar({ format, stream });
   bar.start(await count(), 0);
   try {
     return await change((done) => {

@@ -5,7 +5,7 @@ import { InvalidOptionError, SchemaFileError } from "../../errors.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
 import type { TableOptions } from "../../sql/statement.ts";
 import type { CommandContext } from "../command-context.ts";
-import { addFlag, addOption, flagOf } from "../options.ts";
+import { addFlag, addOption } from "../options.ts";
 import { DRIZZLE_FILE } from "./drizzle-file.ts";
 import { drizzleSteps, prismaSteps } from "./next-steps.ts";
 import { findFolderOf, findPrismaFolder } from "./prisma-config.ts";
@@ -14,6 +14,12 @@ import { checkPostgresSchema, readPrismaFolder } from "./prisma-folder.ts";
 import type { SchemaFileKind, Variant } from "./schema-file.ts";
 import { addTableOptions, checkWritable, tableOptionsOf } from "./table-options.ts";
 import { replaceFile, writeNewFile } from "./write-file.ts";
+
+interface AddOptions {
+  readonly orm: "prisma" | "drizzle";
+  readonly path?: string;
+  readonly ignore?: boolean;
+}
 
 /** Where a file goes, and what it says. */
 interface Plan {
@@ -36,14 +42,13 @@ export function addAddCommand(schema: Command, context: CommandContext): void {
   addTableOptions(command);
   addFlag(command, "--ignore", "Prisma: keep the models out of the client, by @@ignore");
   command.action(async () => {
-    const { orm, path } = command.opts<{ orm: "prisma" | "drizzle"; path?: string }>();
+    const { orm, path, ignore = false } = command.opts<AddOptions>();
     const tables = tableOptionsOf(command);
     checkWritable(tables);
-    const isHidden = flagOf(command, "ignore", context.environment) ?? false;
     const plan =
       orm === "prisma"
-        ? await planPrisma(context.folder, path, tables, isHidden)
-        : planDrizzle(context.folder, path, tables, isHidden);
+        ? await planPrisma(context.folder, path, tables, ignore)
+        : planDrizzle(context.folder, path, tables, ignore);
     writeNew(plan, relative(context.folder, plan.path), context);
   });
 }

@@ -3,7 +3,7 @@ import { SchemaMismatchError } from "../../errors.ts";
 import type { TablesReport } from "../../index.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
 import type { CommandContext } from "../command-context.ts";
-import { addFlag, addOption, flagOf } from "../options.ts";
+import { addFlag, addOption } from "../options.ts";
 import { type FoundFile, findFiles, hasTablesOfPackage } from "./find-file.ts";
 import { findPrismaFolder } from "./prisma-config.ts";
 import { readPrismaFolder } from "./prisma-folder.ts";
@@ -22,16 +22,15 @@ export function addCheckCommand(schema: Command, context: CommandContext): void 
   addOption(command, "--path <path>", "the file that schema add wrote; for Prisma also the folder of the schema");
   addFlag(command, "--database", "look at the database, by the connector of the app");
   command.action(async () => {
-    const { path } = command.opts<{ path?: string }>();
-    const withDatabase = flagOf(command, "database", context.environment) ?? true;
-    const app = withDatabase ? await context.loadApp() : undefined;
+    const { path, database = true } = command.opts<{ path?: string; database?: boolean }>();
+    const app = database ? await context.loadApp() : undefined;
     const files = await findFiles(context.folder, path);
     const report = await app?.checkTables();
     const isOfPrisma = report ? report.connector === "prisma" : await isPrismaApp(context.folder);
     const results = [checkFiles(files, isOfPrisma), ...(report === undefined ? [] : [checkDatabase(report)])];
     context.print(`Package: schema version ${SCHEMA_VERSION}`);
     for (const line of results.flatMap(({ lines }) => lines)) context.print(line);
-    if (!withDatabase) context.print("Database: not looked at");
+    if (!database) context.print("Database: not looked at");
     if (results.every(({ isOk }) => isOk)) return;
     const commands = [...new Set(results.flatMap(({ commands }) => commands))];
     throw new SchemaMismatchError(

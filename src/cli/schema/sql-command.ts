@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { InvalidOptionError } from "../../errors.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
 import { extrasScript, migrationScript } from "../../sql/migration-script.ts";
@@ -13,11 +13,7 @@ export function addSqlCommand(schema: Command, context: CommandContext): void {
   const command = schema.command("sql").description("print the SQL that makes or upgrades the tables");
   addOption(command, "--from <version>", "upgrade tables of this version instead of making them", parseNumber);
   addTableOptions(command);
-  command.addOption(
-    new Option("--extras <orm>", "only what the schema of this ORM cannot say")
-      .choices(["prisma", "drizzle"])
-      .env("PROCRASTINATE_SCHEMA_SQL_EXTRAS"),
-  );
+  addOption(command, "--extras <orm>", "only what the schema of this ORM cannot say", ["prisma", "drizzle"]);
   command.action(() => {
     const { from, extras } = command.opts<{ from?: number; extras?: "prisma" | "drizzle" }>();
     const options = tableOptionsOf(command);

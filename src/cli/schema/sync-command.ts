@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { SchemaFileError } from "../../errors.ts";
 import { SCHEMA_VERSION } from "../../schema-version.ts";
 import type { CommandContext } from "../command-context.ts";
-import { addFlag, addOption, flagOf } from "../options.ts";
+import { addFlag, addOption } from "../options.ts";
 import { type FoundFile, findFile } from "./find-file.ts";
 import { judgeFile } from "./schema-file.ts";
 import { replaceFile } from "./write-file.ts";
@@ -15,9 +15,8 @@ export function addSyncCommand(schema: Command, context: CommandContext): void {
   addOption(command, "--path <path>", "the file; for Prisma also the folder of the schema");
   addFlag(command, "--force", "overwrite a file that was edited by hand");
   command.action(async () => {
-    const { path } = command.opts<{ path?: string }>();
-    const isForced = flagOf(command, "force", context.environment) ?? false;
-    sync(await findFile(context.folder, path), isForced, context);
+    const { path, force = false } = command.opts<{ path?: string; force?: boolean }>();
+    sync(await findFile(context.folder, path), force, context);
   });
 }
 
