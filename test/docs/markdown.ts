@@ -67,6 +67,18 @@ export function fileOf({ page, file, line, code }: Block): string {
   return `${page.replace(/\.md$/, "")}/${file ?? `line-${line}${suffix}`}`;
 }
 
+/** What links may name in a page: its headings, as GitHub writes them, and what it names itself. */
+export function readAnchors(text: string): string[] {
+  const plain = text.replace(/^```.*?^```/gms, "");
+  const headings = [...plain.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+  return [...headings, ...[...plain.matchAll(/<a id="([^"]+)"/g)].map(([, id = ""]) => id)];
+}
+
 /** The part of a page under a heading, up to the next one of its level. */
 export function section({ path, text }: Page, heading: string): Page {
   const start = text.indexOf(`\n${heading}\n`);

@@ -8,7 +8,7 @@ import { WORKER_OPTION_NAMES } from "../../src/worker/worker-options.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { runSql } from "../support/run-sql.ts";
-import { fileOf, findBlocks, type Page, readPages, section } from "./markdown.ts";
+import { fileOf, findBlocks, type Page, readAnchors, readPages, section } from "./markdown.ts";
 import { generateClient } from "./prisma-client.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -119,10 +119,13 @@ describe("what the pages name exists", () => {
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(used));
   });
 
-  test("files that links lead to", () => {
+  test("files that links lead to, and headings", () => {
     for (const { path, text } of pages) {
-      for (const [, target = ""] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-        expect(existsSync(join(ROOT, dirname(path), target)), `${path}: ${target}`).toBe(true);
+      for (const [link, target = "", heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+        const file = target === "" ? path : join(dirname(path), target);
+        expect(existsSync(join(ROOT, file)), `${path}: ${link}`).toBe(true);
+        if (heading === undefined) continue;
+        expect(readAnchors(readFileSync(join(ROOT, file), "utf8")), `${path}: ${link}`).toContain(heading);
       }
     }
   });
