@@ -29,7 +29,7 @@ export function readPages(root: string): Page[] {
 }
 
 const FENCE = /^```(\w*)$/;
-const FILE_LINE = /^\/\/ (\S+\.(?:ts|prisma))$/;
+const FILE_LINE = /^\/\/ (\S+\.(?:ts|js|prisma))$/;
 const HIDDEN_START = "<!-- ts";
 const HIDDEN_END = "-->";
 
@@ -58,6 +58,25 @@ export function findBlocks({ path, text }: Page): Block[] {
     at = end;
   }
   return blocks;
+}
+
+/** Where the code of a block is written in an app folder: files of a page lie together, and all others have a name of their own. */
+export function fileOf({ page, file, line, code }: Block): string {
+  // Vitest finds its tests by their names.
+  const suffix = /from "vitest"/.test(code) ? ".test.ts" : ".ts";
+  return `${page.replace(/\.md$/, "")}/${file ?? `line-${line}${suffix}`}`;
+}
+
+/** What links may name in a page: its headings, as GitHub writes them, and what it names itself. */
+export function readAnchors(text: string): string[] {
+  const plain = text.replace(/^```.*?^```/gms, "");
+  const headings = [...plain.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+  return [...headings, ...[...plain.matchAll(/<a id="([^"]+)"/g)].map(([, id = ""]) => id)];
 }
 
 /** The part of a page under a heading, up to the next one of its level. */

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
@@ -7,9 +7,9 @@ import { createProgram } from "../../src/cli/program.ts";
 import { WORKER_OPTION_NAMES } from "../../src/worker/worker-options.ts";
 import { type AppFolder, createAppFolder } from "../support/app-folder.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { PRISMA_ENVIRONMENT } from "../support/prisma/app-on-prisma.ts";
 import { runSql } from "../support/run-sql.ts";
-import { type Block, findBlocks, type Page, readPages, section } from "./markdown.ts";
+import { fileOf, findBlocks, type Page, readAnchors, readPages, section } from "./markdown.ts";
+import { generateClient } from "./prisma-client.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const pages = readPages(ROOT);
@@ -44,33 +44,19 @@ function useDrizzle(suffix: "" | "-next"): void {
   }
 }
 
-const pathOf = ({ page, file, line }: Block) => `${page.replace(/\.md$/, "")}/${file ?? `line-${line}.ts`}`;
-
-/** The client of the quick start's models, where the snippets look for it. */
-async function generateClient(): Promise<void> {
-  const quickStart = join(folder.path, "checked/README-prisma");
-  cpSync(join(ROOT, "prisma/procrastinate.prisma"), join(quickStart, "prisma/schema/procrastinate.prisma"));
-  const generate = ["generate", "--schema", join(quickStart, "prisma/schema")];
-  const { code, output } = await folder.run("prisma/build/index.js", generate, PRISMA_ENVIRONMENT);
-  expect(code, output).toBe(0);
-  const generated = "src/generated";
-  cpSync(join(quickStart, generated), join(folder.path, "checked/docs/prisma", generated), { recursive: true });
-}
-
 describe("every TypeScript block", () => {
   beforeAll(async () => {
     const written = new Set<string>();
     for (const block of blocks) {
       const { page, line, language, code, file } = block;
-      if (language === "prisma" && file !== undefined) folder.write(`checked/${pathOf(block)}`, code);
       if (language !== "ts") continue;
-      const path = pathOf(block);
+      const path = fileOf(block);
       expect(written.has(path), `${page}:${line} is a second ${file}`).toBe(false);
       written.add(path);
       folder.write(`checked/${path}`, `${code}\nexport {};\n`);
     }
     expect(written.size).toBeGreaterThan(30);
-    await generateClient();
+    await generateClient(folder, pageOf("README.md"), ["checked/README-prisma", "checked/docs/prisma"]);
     const { compilerOptions } = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8"));
     const { paths: _sources, rewriteRelativeImportExtensions: _emit, ...strict } = compilerOptions;
     // A snippet shows what it makes and stops there.
@@ -133,10 +119,13 @@ describe("what the pages name exists", () => {
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(used));
   });
 
-  test("files that links lead to", () => {
+  test("files that links lead to, and headings", () => {
     for (const { path, text } of pages) {
-      for (const [, target = ""] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-        expect(existsSync(join(ROOT, dirname(path), target)), `${path}: ${target}`).toBe(true);
+      for (const [link, target = "", heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+        const file = target === "" ? path : join(dirname(path), target);
+        expect(existsSync(join(ROOT, file)), `${path}: ${link}`).toBe(true);
+        if (heading === undefined) continue;
+        expect(readAnchors(readFileSync(join(ROOT, file), "utf8")), `${path}: ${link}`).toContain(heading);
       }
     }
   });
@@ -155,6 +144,16 @@ describe("what exists is on its page", () => {
 
   test("every option of a worker", () => {
     expect(cells("docs/workers.md")).toEqual(expect.arrayContaining(WORKER_OPTION_NAMES));
+  });
+
+  test("every line of the log that is no event of a worker", () => {
+    const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
+    const actions = sources
+      .filter((name) => name.endsWith(".ts"))
+      .flatMap((name) => [...readFileSync(join(ROOT, "src", name), "utf8").matchAll(/\baction: "(\w+)"/g)])
+      .map(([, action]) => action);
+    expect(actions.length).toBeGreaterThan(5);
+    expect(cells("docs/logging.md")).toEqual(expect.arrayContaining(actions));
   });
 
   test("every command", () => {
