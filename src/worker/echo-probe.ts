@@ -17,13 +17,14 @@ const READ_MS = 10;
  */
 export class EchoProbe {
   readonly #runtime: WorkerRuntime;
-  readonly #onSilence: (hasHeard: boolean) => void;
+  readonly #onSilence: (isNew: boolean) => void;
   #heardAt: number;
-  #hasHeard = false;
+  /** Nothing was heard yet on this connection, nor missed. */
+  #isNew = true;
   #stopWaiting: () => void = () => undefined;
 
-  /** @param onSilence What was sent is not heard. `hasHeard`: something else was, on the same connection. */
-  constructor(runtime: WorkerRuntime, onSilence: (hasHeard: boolean) => void) {
+  /** @param onSilence What was sent is not heard. `isNew`: it is the first that was missed, and nothing was heard. */
+  constructor(runtime: WorkerRuntime, onSilence: (isNew: boolean) => void) {
     this.#runtime = runtime;
     this.#onSilence = onSilence;
     this.#heardAt = runtime.clock.now();
@@ -31,7 +32,7 @@ export class EchoProbe {
 
   /** There is a connection that nothing was heard on yet. */
   begin(): void {
-    this.#hasHeard = false;
+    this.#isNew = true;
     this.#heardAt = this.#runtime.clock.now();
     this.#ask();
   }
@@ -39,7 +40,7 @@ export class EchoProbe {
   /** Something was heard, whatever it was. */
   heard(): void {
     this.end();
-    this.#hasHeard = true;
+    this.#isNew = false;
     this.#heardAt = this.#runtime.clock.now();
   }
 
@@ -69,7 +70,11 @@ export class EchoProbe {
     const wait = (ms: number, then: () => void): void => {
       if (!isOver) cancel = clock.timer(ms, then);
     };
-    const silent = (): void => this.#onSilence(this.#hasHeard);
+    const silent = (): void => {
+      const isNew = this.#isNew;
+      this.#isNew = false;
+      this.#onSilence(isNew);
+    };
     notifyEcho(sql, identity.id).then(
       () => wait(ECHO_MS, () => wait(READ_MS, silent)),
       // It was never sent, so that its silence says nothing.

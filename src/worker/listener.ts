@@ -56,7 +56,7 @@ export class Listener implements Service {
   constructor(runtime: WorkerRuntime, handlers: ListenerHandlers) {
     this.#runtime = runtime;
     this.#handlers = handlers;
-    this.#echo = new EchoProbe(runtime, (hasHeard) => this.#onSilence(hasHeard));
+    this.#echo = new EchoProbe(runtime, (isNew) => this.#onSilence(isNew));
     this.#loop = new Loop({
       clock: runtime.clock,
       step: () => this.#step(),
@@ -120,14 +120,15 @@ export class Listener implements Service {
     return RECONNECT_MS;
   }
 
-  #onSilence(hasHeard: boolean): void {
-    if (!hasHeard && !this.#deaf) {
+  /** The connection may never be of use, or be no longer: so one that is new gets a second try. */
+  #onSilence(isNew: boolean): void {
+    if (!isNew) {
+      this.#onLost(new ConnectorError(FORGOTTEN));
+      this.#loop.wake();
+    } else if (!this.#deaf) {
       this.#deaf = true;
       this.#runtime.events.emit("listen_failed", { error: new ConnectorError(DEAF) });
-      return;
     }
-    this.#onLost(new ConnectorError(FORGOTTEN));
-    this.#loop.wake();
   }
 
   async #disconnect(): Promise<void> {

@@ -51,8 +51,8 @@ const DRIVERS: [string, open: () => Listen, reconnects: boolean][] = [
   ["postgres.js", POSTGRES_JS, true],
 ];
 
-/** A worker on a clock that stands still, and what it said and heard. */
-async function start(listen: Listen) {
+/** A worker on a clock that stands still, and what it said and heard. Waits until it has heard so much. */
+async function start(listen: Listen, heard = 1) {
   const said: string[] = [];
   const count = { heard: 0, idle: 0 };
   let mayListen = Promise.resolve();
@@ -77,7 +77,7 @@ async function start(listen: Listen) {
   });
   worker.on("idle", () => count.idle++);
   // It has also looked for what was notified before it listened.
-  await until(() => count.heard === 1 && count.idle > 0);
+  await until(() => count.heard === heard && count.idle > 0);
   const hold = (held: Promise<void>): void => {
     mayListen = held;
   };
@@ -104,6 +104,28 @@ test.each(DRIVERS)(
     expect(said).toEqual(["listening", "listen_lost", "listening", "ran"]);
   },
 );
+
+test("a connection that nothing was ever heard on is said once, and replaced in silence until something is heard", async () => {
+  const listen = NODE_POSTGRES();
+  let isDeaf = true;
+  const { app, task, clock, said, count } = await start((channel, handler) => {
+    return listen(channel, isDeaf ? { ...handler, onNotification: () => undefined } : handler);
+  }, 0);
+  await until(() => {
+    clock.pass(1000);
+    return said.length === 3;
+  });
+  isDeaf = false;
+  await until(() => {
+    clock.pass(1000);
+    return said.length === 4;
+  });
+  await until(() => count.heard === 1 && count.idle > 0);
+  expect(clock.now()).toBeGreaterThan(2 * 25_000);
+  await app.defer(task);
+  await until(() => said.includes("ran"));
+  expect(said).toEqual(["listening", "listen_failed", "listening", "listening", "ran"]);
+});
 
 test("what is deferred and committed while the listening connection is lost begins once there is another one", async () => {
   const { app, task, said, hold } = await start(NODE_POSTGRES());
