@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { type Network, startProxy } from "../test/support/proxy.ts";
 import type { TemporaryPostgres } from "../test/support/temporary-postgres.ts";
 import { Crew, type CrewMember, HEARTBEAT_MS, STALLED_AFTER_MS, type StartOptions } from "./crew.ts";
 import { Deferring } from "./deferring.ts";
 import { findViolations, type Violation } from "./invariants.ts";
-import { type Network, startProxy } from "./proxy.ts";
 
 /** What is promised. */
 export const RESCUE_LIMIT_MS = STALLED_AFTER_MS + HEARTBEAT_MS;

@@ -41,8 +41,11 @@ export interface NotificationHandler {
   onLost(error: unknown): void;
 }
 
-/** Stops listening and frees the connection. */
-export type Unlisten = () => Promise<void>;
+/**
+ * Stops listening and frees the connection. `isLost`: nothing is heard on it any more, although the driver may not know
+ * that yet; waiting for its last answer would take until the operating system gives it up.
+ */
+export type Unlisten = (isLost?: boolean) => Promise<void>;
 
 /**
  * The seam between the queue and the app's ORM: `drizzleConnector(db)` and `prismaConnector(prisma)` make one.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { startProxy } from "../../test/support/proxy.ts";
 import { STALLED_AFTER_MS } from "../crew.ts";
-import { startProxy } from "../proxy.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 

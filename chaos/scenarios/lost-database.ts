@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Network, startProxy } from "../../test/support/proxy.ts";
 import { type Casualty, STALLED_AFTER_MS } from "../crew.ts";
-import { type Network, startProxy } from "../proxy.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 

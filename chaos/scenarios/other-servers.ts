@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { startProxy } from "../../test/support/proxy.ts";
 import { runSql } from "../../test/support/run-sql.ts";
 import { startBouncer, whyNoBouncer } from "../pgbouncer.ts";
-import { startProxy } from "../proxy.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 import { startStandby, whyNoStandby } from "../standby.ts";

@@ -1,8 +1,11 @@
 import type { NotificationHandler, Unlisten } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
 import { quoteIdentifier } from "../sql/statement.ts";
 import type { PgClient, PgNotification, PgPool } from "./driver-client.ts";
 import { ignoreErrors } from "./survive-loss.ts";
 
+/** A pool may hand out a connection that a firewall forgot: LISTEN is then never answered. */
+const ANSWER_MS = 5000;
 /** How many connections of a pool listen. */
 const listening = new WeakMap<PgPool, number>();
 
@@ -14,6 +17,7 @@ export async function listenOnPool(
   pool: PgPool,
   channel: string,
   handler: NotificationHandler,
+  answerMs = ANSWER_MS,
 ): Promise<Unlisten | undefined> {
   const count = (change: number): number => {
     const sum = (listening.get(pool) ?? 0) + change;
@@ -28,10 +32,11 @@ export async function listenOnPool(
     count(-1);
     throw error;
   });
-  return listenOn(client, channel, handler, async () => {
+  const free = async (): Promise<void> => {
     count(-1);
     client.release(true);
-  });
+  };
+  return listenOn(client, channel, handler, free, answerMs);
 }
 
 /** Listens on the one client that the app works with. */
@@ -46,23 +51,30 @@ export async function listenOnClient(
   });
 }
 
-/** Calls `free` once: when listening fails, ends or is lost. */
+/**
+ * Calls `free` once: when listening fails, ends or is lost.
+ *
+ * @param answerMs How long the answer to LISTEN may take. Default: for ever.
+ */
 export async function listenOn(
   client: PgClient,
   channel: string,
   handler: NotificationHandler,
   free: () => Promise<void>,
+  answerMs?: number,
 ): Promise<Unlisten> {
   let state: "connecting" | "listening" | "over" = "connecting";
   const onNotification = (message: PgNotification): void => {
     if (message.channel === channel) handler.onNotification(message.payload ?? "");
   };
-  const stop = async (): Promise<void> => {
+  const stop = async (isLost = false): Promise<void> => {
     if (state === "over") return;
     state = "over";
     client.off("notification", onNotification);
     client.off("error", onLost);
     client.off("end", onEnd);
+    // Ended with a query under way, a client cuts its connection off; with none it waits for the goodbye of Postgres.
+    if (isLost) client.query(`unlisten ${quoteIdentifier(channel)}`).catch(() => undefined);
     await free();
   };
   const onLost = (error: unknown): void => {
@@ -77,7 +89,8 @@ export async function listenOn(
   client.on("error", onLost);
   client.on("end", onEnd);
   try {
-    await client.query(`listen ${quoteIdentifier(channel)}`);
+    const answer = client.query(`listen ${quoteIdentifier(channel)}`);
+    await (answerMs === undefined ? answer : inTime(answer, answerMs));
   } catch (error) {
     await stop();
     throw error;
@@ -85,4 +98,12 @@ export async function listenOn(
   state = "listening";
   handler.onListening();
   return stop;
+}
+
+function inTime(answer: Promise<unknown>, ms: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const silence = `LISTEN was not answered within ${ms} ms. The connection may be half-open; the next one is tried.`;
+    const timer = setTimeout(() => reject(new ConnectorError(silence)), ms);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -31,9 +31,12 @@ export async function listenWithPostgresJs(
   channel.handlers.add(handler);
   if (channel.isListening) handler.onListening();
   await channel.attempted;
-  return async () => {
+  return async (isLost = false) => {
     channel.handlers.delete(handler);
-    if (channel.handlers.size > 0 || channel.unlisten === undefined || channels.get(name) !== channel) return;
+    // postgres.js finds that out by TCP keep-alive, and reconnects; whatever is sent there meanwhile puts that off.
+    if (isLost) channel.isListening = false;
+    if (channel.handlers.size > 0 || channel.unlisten === undefined || !channel.isListening) return;
+    if (channels.get(name) !== channel) return;
     channels.delete(name);
     // Not awaited: while the database is away it would take until it is back.
     channel.unlisten().catch(() => undefined);
@@ -42,15 +45,18 @@ export async function listenWithPostgresJs(
 
 function openChannel(client: PostgresJs, name: string): Channel {
   const handlers = new Set<NotificationHandler>();
+  const onListening = (): void => {
+    channel.isListening = true;
+    for (const handler of handlers) handler.onListening();
+  };
   const listening = client.listen(
     name,
     (payload) => {
+      // It was taken for lost, and was only slow.
+      if (!channel.isListening) onListening();
       for (const handler of handlers) handler.onNotification(payload);
     },
-    () => {
-      channel.isListening = true;
-      for (const handler of handlers) handler.onListening();
-    },
+    onListening,
   );
   const attempted = listening.then(
     ({ unlisten }) => {

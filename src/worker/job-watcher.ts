@@ -5,7 +5,9 @@ import type { JobExecutor } from "./job-executor.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 const TICK_MS = 1000;
-/** Shorter jobs end before anybody could ask for their abort. */
+/** Claimed jobs that have been waiting for longer than this are given back. */
+const PATIENCE_MS = 1000;
+/** Shorter jobs end before anybody could ask for their abort, unless abort requests are looked for more often. */
 const LONG_MS = 1000;
 
 /** Looks after jobs that take long: hears of abort requests and lost leases, and gives back what waits behind them. */
@@ -41,21 +43,26 @@ export class JobWatcher implements Service {
   }
 
   async #step(): Promise<number> {
+    const { clock, options } = this.#runtime;
+    this.#dispatcher.releaseOlderThan(PATIENCE_MS);
+    const isDue = clock.now() - this.#checkedAt >= options.abortPollingIntervalMs;
+    if (isDue || this.#checkNow) await this.#check();
+    return Math.min(TICK_MS, Math.max(1, this.#checkedAt + options.abortPollingIntervalMs - clock.now()));
+  }
+
+  async #check(): Promise<void> {
     const { clock, options, sql, health, identity } = this.#runtime;
-    this.#dispatcher.releaseOlderThan(TICK_MS);
-    const now = clock.now();
-    if (!this.#checkNow && now - this.#checkedAt < options.abortPollingIntervalMs) return TICK_MS;
     const all = this.#checkNow;
     this.#checkNow = false;
-    this.#checkedAt = now;
-    const watched = [...this.#executor.running].filter((running) => all || now - running.startedAt >= LONG_MS);
-    if (watched.length === 0) return TICK_MS;
+    this.#checkedAt = clock.now();
+    const begunBefore = this.#checkedAt - Math.min(LONG_MS, options.abortPollingIntervalMs);
+    const watched = [...this.#executor.running].filter((running) => all || running.startedAt <= begunBefore);
+    if (watched.length === 0) return;
     const byJob = new Map(watched.map((running) => [running.job, running]));
     const { lost, abortRequested } = await checkRunningJobs(sql, identity.id, [...byJob.keys()]);
     health.ok();
     for (const job of abortRequested) byJob.get(job)?.abort("user_request");
     // One that completed in its own transaction is no longer running either.
     for (const job of lost) if (!byJob.get(job)?.completed) byJob.get(job)?.abort("lease_lost");
-    return TICK_MS;
   }
 }

@@ -2,7 +2,7 @@ import type { Unlisten } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { findTextProblem } from "../json.ts";
 import { Loop, type Service } from "../service.ts";
-import { notifyEcho } from "../sql/notify-echo.ts";
+import { EchoProbe } from "./echo-probe.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** What a notification of the queue says. */
@@ -33,28 +33,30 @@ export interface ListenerHandlers {
 }
 
 const RECONNECT_MS = 1000;
-/** How long a notification of its own may take to come back. */
-const ECHO_MS = 5000;
 const DEAF =
   "Nothing that is notified is heard on the listening connection: it is of another database, or goes through a pooler in " +
   "transaction mode. Give the connector a direct connection to listen with.";
+const FORGOTTEN =
+  "A notification that was sent is not heard on the listening connection, although others were: something on its way forgot it.";
 
 /** Keeps a listening connection, and says whether there is one. Without one the worker polls. */
 export class Listener implements Service {
   readonly #runtime: WorkerRuntime;
   readonly #handlers: ListenerHandlers;
   readonly #loop: Loop;
+  readonly #echo: EchoProbe;
   #unlisten: Unlisten | undefined;
   #listening = false;
   #unsupported = false;
   /** It was said that there is no listening connection. */
   #failed = false;
+  /** Nothing was heard, ever or on the last connections. */
   #deaf = false;
-  #stopWaitingForEcho: (() => void) | undefined;
 
   constructor(runtime: WorkerRuntime, handlers: ListenerHandlers) {
     this.#runtime = runtime;
     this.#handlers = handlers;
+    this.#echo = new EchoProbe(runtime, (isNew) => this.#onSilence(isNew));
     this.#loop = new Loop({
       clock: runtime.clock,
       step: () => this.#step(),
@@ -75,9 +77,10 @@ export class Listener implements Service {
     await this.#disconnect();
   }
 
-  /** Connects where there is no connection; then sleeps until it is lost. */
+  /** Connects where there is no connection; then tries now and then whether there still is one. */
   async #step(): Promise<number> {
-    if (this.#listening || this.#unsupported) return Number.POSITIVE_INFINITY;
+    if (this.#unsupported) return Number.POSITIVE_INFINITY;
+    if (this.#listening) return this.#echo.askIfQuiet();
     await this.#disconnect();
     const { connector, tables, events } = this.#runtime;
     this.#unlisten = await connector.listen?.(tables.channel, {
@@ -87,14 +90,14 @@ export class Listener implements Service {
         this.#failed = false;
         events.emit("listening", { channel: tables.channel });
         this.#handlers.onListening();
-        this.#tryEcho();
+        this.#echo.begin();
       },
       onLost: (error) => {
         this.#onLost(error);
         this.#loop.wake();
       },
     });
-    if (this.#unlisten) return this.#listening ? Number.POSITIVE_INFINITY : RECONNECT_MS;
+    if (this.#unlisten) return this.#listening ? this.#echo.askIfQuiet() : RECONNECT_MS;
     this.#unsupported = true;
     events.emit("listen_notify_disabled", { connector: connector.name });
     return Number.POSITIVE_INFINITY;
@@ -108,41 +111,44 @@ export class Listener implements Service {
     return RECONNECT_MS;
   }
 
+  /** Of one that was never heard on it was said already that it is of no use. */
   #onLost(error: unknown): number {
-    if (this.#listening) this.#runtime.events.emit("listen_lost", { error });
+    if (this.#listening && !this.#deaf) this.#runtime.events.emit("listen_lost", { error });
     this.#failed = true;
     this.#listening = false;
-    this.#stopWaitingForEcho?.();
+    this.#echo.end();
     return RECONNECT_MS;
+  }
+
+  /** The connection may never be of use, or be no longer: so one that is new gets a second try. */
+  #onSilence(isNew: boolean): void {
+    if (!isNew) {
+      this.#onLost(new ConnectorError(FORGOTTEN));
+      this.#loop.wake();
+    } else if (!this.#deaf) {
+      this.#deaf = true;
+      this.#runtime.events.emit("listen_failed", { error: new ConnectorError(DEAF) });
+    }
   }
 
   async #disconnect(): Promise<void> {
     const unlisten = this.#unlisten;
+    const isLost = !this.#listening;
     this.#unlisten = undefined;
     this.#listening = false;
-    this.#stopWaitingForEcho?.();
+    this.#echo.end();
     // The connection may be gone already.
-    await unlisten?.().catch(() => undefined);
+    const freed = unlisten?.(isLost).catch(() => undefined);
+    // One that is lost may never say goodbye.
+    if (!isLost) await freed;
   }
 
   /** Anybody may notify on the channel, so what is no notification of ours is only a reason to look. */
   #onPayload(payload: string): void {
-    this.#stopWaitingForEcho?.();
+    this.#echo.heard();
     this.#deaf = false;
     const { echo, ...notification } = parseNotification(payload);
     if (!echo) this.#handlers.onNotification(notification);
-  }
-
-  /** A pooler in transaction mode accepts LISTEN and delivers nothing: without a try nobody would ever know. */
-  #tryEcho(): void {
-    const { sql, identity, clock, events } = this.#runtime;
-    this.#stopWaitingForEcho?.();
-    this.#stopWaitingForEcho = clock.timer(ECHO_MS, () => {
-      this.#deaf = true;
-      events.emit("listen_failed", { error: new ConnectorError(DEAF) });
-    });
-    // It was never sent, so that its silence says nothing.
-    notifyEcho(sql, identity.id).catch(() => this.#stopWaitingForEcho?.());
   }
 }
 

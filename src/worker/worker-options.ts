@@ -19,7 +19,10 @@ export interface WorkerOptions {
   readonly wait?: boolean;
   /** The longest time between two looks for jobs. Default: 5 s; 1 s where the database cannot be listened to. */
   readonly pollingInterval?: Duration;
-  /** The longest time until a running job learns that its abort was requested. Default: 5 s. */
+  /**
+   * The longest time until a running job learns that its abort was requested, where no notification tells it. What is
+   * requested in the first second of a run may take a second more, and twice the time where that is shorter. Default: 5 s.
+   */
   readonly abortPollingInterval?: Duration;
   /** How long running jobs may go on after a stop was requested, before their signal is aborted. Default: 25 s. */
   readonly shutdownGrace?: Duration;

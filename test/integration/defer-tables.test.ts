@@ -5,6 +5,8 @@ import { defineTask } from "../../src/task/define-task.ts";
 import { readMigrations } from "../support/migrations.ts";
 import { runSql } from "../support/run-sql.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { until } from "../support/until.ts";
+import { startWorker } from "../support/worker-run.ts";
 
 const task = defineTask<{ n: number }>({ name: "sample" });
 const FIX =
@@ -162,6 +164,31 @@ describe("tables elsewhere", () => {
       /missing where the app looks, in "public"; there are some in the Postgres schema "elsewhere"/,
     );
     await queue.app([task], { tables: { prefix, schema: "elsewhere" } }).checkHealth();
+  });
+});
+
+describe("tables that are found along the search_path of the sessions", () => {
+  let queue: TestQueue;
+  beforeAll(async () => {
+    queue = await openTestQueue({ empty: true, settings: { search_path: "queue" } });
+    await runSql(queue.url, `create schema queue; set search_path = queue; ${readMigrations()}`);
+  });
+  afterAll(() => queue.close());
+
+  test("are used like any others by an app that was told nothing, and by its workers", async () => {
+    const ran: number[] = [];
+    const app = queue.app([defineTask({ name: "sample", run: ({ n }: { n: number }) => ran.push(n) })]);
+    await app.checkHealth();
+    expect(await app.checkTables()).toMatchObject({ ok: true, findings: [] });
+    await using _worker = startWorker(app, { pollingInterval: { seconds: 60 } });
+    const isIdle = "select 1 from queue.procrastinate_workers where idle";
+    await until(async () => (await queue.pool.query(isIdle)).rowCount === 1);
+    await app.defer(task, { n: 1 });
+    await until(() => ran.length === 1);
+    await queue.transaction((tx) => app.batchDefer(task, [{ n: 2 }, { n: 3 }], { tx }));
+    const finished = "select 1 from queue.procrastinate_jobs where status = 'succeeded'";
+    await until(async () => (await queue.pool.query(finished)).rowCount === 3);
+    expect(ran).toEqual([1, 2, 3]);
   });
 });
 

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { DeferOptions } from "../../src/task/deferrer.ts";
 import { defineTask } from "../../src/task/define-task.ts";
+import { retryStrategy } from "../../src/task/retry.ts";
+import { runDueJobs } from "../../src/testing/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
+import { FAST } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 
@@ -112,6 +115,31 @@ describe("a scheduled job", () => {
     const [job] = await queue.jobs();
     expect(distance(job?.scheduledAt ?? null, before + 3_600_500)).toBeLessThan(10_000);
     expect(job).toMatchObject({ ready: false, wakeAt: job?.scheduledAt });
+  });
+
+  test("is due by the clock of the database, also where the app's is an hour ahead", async () => {
+    const app = queue.app([plain]);
+    const failing = defineTask({
+      name: "failing",
+      retry: retryStrategy({ wait: { minutes: 1 } }),
+      run: () => Promise.reject(new Error("again")),
+    });
+    vi.setSystemTime(Date.now() + 3_600_000);
+    try {
+      await app.defer(plain, {}, { scheduleIn: { minutes: 1 } });
+      await app.batchDefer(plain, [{}, { n: 1 }], { scheduleIn: { minutes: 1 } });
+      const later = await app.defer(plain, {}, { scheduleIn: { days: 1 } });
+      await app.jobs.reschedule(later, { scheduleIn: { minutes: 1 } });
+      const retried = queue.app([failing]);
+      await retried.defer(failing);
+      await runDueJobs(retried, FAST);
+      const left = "select extract(epoch from scheduled_at - now())::float8 as seconds from procrastinate_jobs";
+      const { rows } = await queue.pool.query(left);
+      expect(rows).toHaveLength(5);
+      for (const { seconds } of rows) expect(seconds > 55 && seconds < 61, `${seconds} s`).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("counts its span from the call, not from the begin of a long transaction", async () => {

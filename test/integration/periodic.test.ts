@@ -193,6 +193,27 @@ describe("several workers", () => {
     expect(named.sort()).toEqual(jobs.map(({ id }) => String(id)).sort());
   });
 
+  test("make up for 250 schedules after an absence, each once", async () => {
+    const list = Array.from({ length: 250 }, (_, n) =>
+      periodic(task, { ...hourly, periodicId: `p${n}`, ...(n % 7 ? {} : { queueingLock: `k${n}` }) }),
+    );
+    await runOnce(appOf(...list));
+    const latest = hourOf(await absent(queue, 3600));
+    const none = { queues: ["none"], installSignalHandlers: false, pollingInterval: { seconds: 60 } } as const;
+    const workers = Array.from({ length: 3 }, () => startWorker(appOf(...list), none));
+    const events = workers.map(({ worker }) => watchTicks(worker));
+    await until(async () => (await storedTicks(queue)).length === 250);
+    for (const { worker } of workers) await worker.stop();
+    const deferred = events.flat().filter(([name]) => name === "periodic_task_deferred");
+    expect(deferred).toEqual(Array(250).fill(["periodic_task_deferred", latest]));
+    const ticks = await storedTicks(queue);
+    expect(ticks.map(([at]) => at)).toEqual(Array(250).fill(latest));
+    const jobs = (await queue.jobs()).map(({ id }) => String(id));
+    expect(ticks.map(([, id]) => id).sort()).toEqual(jobs.sort());
+    const seen = "select distinct periodic_id from procrastinate_periodic_defers";
+    expect((await queue.pool.query(seen)).rowCount).toBe(250);
+  });
+
   test("leave a schedule to the one that has its row, and defer the others meanwhile", async () => {
     const app = appOf(periodic(task, hourly), periodic(other, { cron, maxDelay: { hours: 1 } }));
     await runOnce(app);

@@ -93,6 +93,17 @@ test("a handler that completes its job in its own transaction after the request 
   expect((await queue.jobs())[0]?.status).toBe("succeeded");
 });
 
+test("a request that nothing tells of is found within a short abortPollingInterval, also just after a run began", async () => {
+  await using run = await running((_context, reason) => Promise.reject(reason));
+  const begunAt = performance.now();
+  await requestAbort(run.id, { notify: false });
+  await until(() => run.reasons.length === 1);
+  // Usually 50 ms.
+  expect(performance.now() - begunAt).toBeLessThan(900);
+  await run.ended();
+  expect((await queue.jobs())[0]?.status).toBe("aborted");
+});
+
 test("a job whose abort was requested holds its lock until its handler ends", async () => {
   const held = gate();
   await using run = await running((_context, reason) => held.opened.then(() => Promise.reject(reason)), {

@@ -144,6 +144,37 @@ test("a head that waits for its time or for its retry holds the others of its lo
   expect(begun.map(({ n }) => n).sort()).toEqual([1, 2, 4]);
 });
 
+test("a later job of higher priority that waits for its time holds back the head of its lock", async () => {
+  const { task, begun } = recorder();
+  const app = queue.app([task]);
+  const first = await queue.transaction(async (tx) => {
+    await app.defer(task, { key: "x", n: 2 }, { tx });
+    return app.defer(task, { key: "x", n: 1 }, { tx, priority: 1, scheduleIn: { hours: 1 } });
+  });
+  await using _one = startWorker(app);
+  await using _other = startWorker(app);
+  // With one slot a worker claims nothing that it has not looked for in the order of all.
+  for (const n of [3, 4]) await app.defer(task, { key: "free", n });
+  await until(() => begun.length === 2);
+  await app.jobs.reschedule(first, { scheduleIn: {} });
+  await until(() => begun.length === 4);
+  expect(begun.map(({ n }) => n)).toEqual([3, 4, 1, 2]);
+});
+
+test("a later job of the same priority that waits for its time holds back nobody", async () => {
+  const { task, begun } = recorder();
+  const app = queue.app([task]);
+  await queue.transaction(async (tx) => {
+    await app.defer(task, { key: "x", n: 1 }, { tx });
+    await app.defer(task, { key: "x", n: 2 }, { tx, scheduleIn: { hours: 1 } });
+  });
+  await using _one = startWorker(app);
+  await using _other = startWorker(app);
+  await until(async () => (await queue.jobs())[0]?.status === "succeeded");
+  expect(begun.map(({ n }) => n)).toEqual([1]);
+  expect((await queue.jobs())[1]).toMatchObject({ status: "todo", ready: false });
+});
+
 test("jobs behind thousands that cannot run are reached", async () => {
   const held = gate();
   const { task, begun } = recorder(({ n }) => (n === 0 ? held.opened : undefined));

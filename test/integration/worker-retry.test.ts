@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { defineTask, type RetryFailure, type RetryOption, retryStrategy } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
+import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { FAST, startWorker } from "../support/worker-run.ts";
@@ -79,6 +80,46 @@ test.each([
       attempt: n + 1,
     })),
   );
+});
+
+test.each([true, false])(
+  "a retry without a delay begins at once on a worker that sleeps beside a free slot, without a poll (listens: %s)",
+  async (listen) => {
+    let sleeps = (): void => undefined;
+    let runs = 0;
+    const task = defineTask({
+      name: "t",
+      retry: 3,
+      run: async () => {
+        await new Promise<void>((resolve) => {
+          sleeps = resolve;
+        });
+        runs++;
+        if (runs < 4) throw new Error("again");
+      },
+    });
+    await queue.app([task]).defer(task);
+    await using started = startClockedWorker(queue, [task], { concurrency: 2, listen });
+    started.worker.on("idle", () => sleeps());
+    await until(async () => (await queue.jobs())[0]?.status === "succeeded");
+    expect((await queue.jobs())[0]?.attempts).toBe(4);
+  },
+);
+
+test("a task that is retried for ever succeeds at last, and all its runs count", async () => {
+  let runs = 0;
+  const task = defineTask({
+    name: "t",
+    retry: true,
+    run: () => {
+      runs++;
+      if (runs <= 5) throw new Error("again");
+    },
+  });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await runDueJobs(app, FAST);
+  expect((await queue.jobs())[0]).toMatchObject({ status: "succeeded", attempts: 6 });
 });
 
 test("errors that the strategy does not name fail the job at once", async () => {

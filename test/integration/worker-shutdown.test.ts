@@ -44,6 +44,7 @@ test("stop waits for what runs, gives back what was only fetched, and leaves no 
 });
 
 test("what still runs after the grace period is interrupted and waits again, with no attempt counted", async () => {
+  const begun = gate();
   const reasons: unknown[] = [];
   const task = defineTask({
     name: "t",
@@ -54,12 +55,13 @@ test("what still runs after the grace period is interrupted and waits again, wit
           reasons.push(signal.reason.reason);
           reject(new Error("whatever it throws"));
         });
+        begun.open();
       }),
   });
   const app = queue.app([task]);
   await app.defer(task, {}, { lock: "l", queueingLock: "q" });
   await using started = startWorker(app, { shutdownGrace: { milliseconds: 20 } });
-  await until(async () => (await queue.jobs())[0]?.status === "doing");
+  await begun.opened;
   await started.worker.stop();
   expect(reasons).toEqual(["shutdown"]);
   expect((await queue.jobs())[0]).toMatchObject({ status: "todo", attempts: 0, ready: true, queueingKey: "q" });
@@ -140,6 +142,22 @@ test("SIGTERM stops a worker that was told to listen for it", async () => {
   process.emit("SIGTERM");
   await done;
   expect(process.listenerCount("SIGTERM")).toBe(0);
+});
+
+test.each([
+  ["listens for signals while it runs", {}, 1],
+  ["leaves the signals alone that it was told to", { installSignalHandlers: false }, 0],
+])("a worker %s", async (_what, given, more) => {
+  const { installSignalHandlers: _off, ...fast } = FAST;
+  const count = () => [process.listenerCount("SIGTERM"), process.listenerCount("SIGINT")] as const;
+  const [term, int] = count();
+  const worker = queue.app([defineTask({ name: "t", run: () => 1 })]).createWorker({ ...fast, ...given });
+  const done = worker.run();
+  await new Promise<void>((resolve) => worker.on("idle", () => resolve()));
+  expect(count()).toEqual([term + more, int + more]);
+  await worker.stop();
+  await done;
+  expect(count()).toEqual([term, int]);
 });
 
 test("tables that are too old or too new keep a worker from starting, newer ones that suit it do not", async () => {
