@@ -33,6 +33,8 @@ export interface ListenerHandlers {
 }
 
 const RECONNECT_MS = 1000;
+/** A server that takes connections and says nothing shall not hold up the end of a worker. */
+const STOP_MS = 1000;
 const DEAF =
   "Nothing that is notified is heard on the listening connection: it is of another database, or goes through a pooler in " +
   "transaction mode. Give the connector a direct connection to listen with.";
@@ -72,9 +74,15 @@ export class Listener implements Service {
     if (this.#runtime.options.listen) await this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#loop.stop();
-    await this.#disconnect();
+  stop(): Promise<void> {
+    const stopped = this.#loop.stop().then(() => this.#disconnect());
+    return new Promise((resolve) => {
+      const cancel = this.#runtime.clock.timer(STOP_MS, resolve);
+      void stopped.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   /** Connects where there is no connection; then tries now and then whether there still is one. */

@@ -196,3 +196,13 @@ test("a worker that cannot start leaves nothing behind that goes on", async () =
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(beats).toHaveLength(length);
 });
+
+test("a stop ends although the server never answers to the listening connection", async () => {
+  const silent = { ...queue.connector, listen: () => new Promise<never>(() => undefined) };
+  const app = createApp({ connector: silent, tasks: [], logger: silentLogger });
+  const { worker } = startWorker(app);
+  await until(async () => (await queue.pool.query("select id from procrastinate_workers")).rowCount === 1);
+  let stopped = false;
+  void worker.stop().then(() => (stopped = true));
+  await until(() => stopped, { timeoutMs: 5000 });
+});
