@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
  * Milliseconds from one write to the next while little comes in: each is a commit. With 10 slots and jobs of 5 ms a
  * process would otherwise write 500 times a second, three jobs at a time.
  */
-const INTERVAL_MS = 5;
+const INTERVAL_MS = 10;
 
 /** Spaces the writes of a worker. */
 export class WritePace {

@@ -17,7 +17,7 @@ test("the next write waits some milliseconds after the last one, unless it is or
   const pace = new WritePace(clock);
   expect(await turn(pace)()).toBe(true);
   const second = turn(pace);
-  clock.pass(4.9);
+  clock.pass(9.9);
   expect(await second()).toBe(false);
   clock.pass(0.1);
   expect(await second()).toBe(true);
