@@ -11,7 +11,6 @@ import {
   retryStrategy,
   type WorkerOptions,
 } from "procrastinate";
-import type { DrizzleConnectorOptions } from "procrastinate/drizzle";
 import type { Contender, EnqueueOptions, Handler, IdleListener, Payload, Session, WorkName } from "../contender.ts";
 import { type BareDriver, bareDrivers, openBareConnector } from "./bare-connector.ts";
 import { createOrders, type Driver, drivers, openBusinessApp, runSql } from "./business.ts";
@@ -48,12 +47,6 @@ export const procrastinate: readonly Contender[] = [
     contender(procrastinateDeleted(driver), "nothing", ["drain", "footprint"], (url) => connect(driver, DELETING, url)),
     contender(procrastinateDefault(driver), "the job's row", ["drain"], (url) => connect(driver, {}, url)),
   ]),
-  // What a prepared statement saves is in deferring.
-  ...(["node-postgres", "postgres.js"] as const).map((driver) =>
-    contender(procrastinatePrepared(driver), "the job's row", ["latency", "defer", "transaction"], (url) =>
-      connect(driver, KEEPING, url, { prepare: true }),
-    ),
-  ),
   ...bareDrivers.map((driver) =>
     contender(procrastinateBare(driver), "the job's row", ["drain"], (url) => connectBare(driver, url)),
   ),
@@ -69,10 +62,6 @@ export function procrastinateDeleted(driver: Driver): string {
 
 export function procrastinateDefault(driver: Driver): string {
   return `procrastinate default, ${driver}`;
-}
-
-export function procrastinatePrepared(driver: Driver): string {
-  return `procrastinate preparing, ${driver}`;
 }
 
 export function procrastinateBare(driver: BareDriver): string {
@@ -98,16 +87,11 @@ async function prepare(url: string): Promise<void> {
   await createOrders(url);
 }
 
-async function connect(
-  driver: Driver,
-  settings: WorkerOptions,
-  url: string,
-  options: DrizzleConnectorOptions = {},
-): Promise<Session> {
+async function connect(driver: Driver, settings: WorkerOptions, url: string): Promise<Session> {
   const business = await openBusinessApp(driver, url);
   const connector =
     business.orm === "drizzle"
-      ? (await import("procrastinate/drizzle")).drizzleConnector(business.db, options)
+      ? (await import("procrastinate/drizzle")).drizzleConnector(business.db)
       : (await import("procrastinate/prisma")).prismaConnector(business.prisma, { listen: business.pool });
   // Each transaction goes back to the connector whose app began it.
   const queue = openQueue(connector as Connector<object>, settings);
