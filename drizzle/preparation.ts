@@ -53,8 +53,9 @@ export class Preparation {
     this.#isAsking = true;
     try {
       this.#isPrepared = await sender.isDirect();
-    } catch {
-      // The statement itself will say why.
+    } catch (error) {
+      // Nothing more can be sent there. Otherwise, on a pool, the statement itself will say why.
+      if (!sender.isPool || new DatabaseError("find_session", error).isConnectionLoss) throw error;
     } finally {
       this.#isAsking = false;
     }

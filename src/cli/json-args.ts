@@ -1,8 +1,8 @@
 /** An object of JSON, or what is wrong with the text. */
 export type ReadArgs = { readonly args: object } | { readonly problem: string };
 
-/** A string, which may contain digits, or a number. */
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** What a string begins or ends with, what is escaped in it, or a number. */
+const TOKEN = /"|\\.|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** Reads arguments of a job, which are not quoted in what is wrong: they may be secret. */
 export function readArgs(text: string): ReadArgs {
@@ -17,8 +17,10 @@ export function readArgs(text: string): ReadArgs {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     return { problem: 'is not a JSON object, like {"userId":"1"}.' };
   }
-  for (const { 0: token, index } of text.matchAll(STRING_OR_NUMBER)) {
-    if (!/^-?\d+$/.test(token) || Number.isSafeInteger(Number(token))) continue;
+  let isInString = false;
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    if (token === '"') isInString = !isInString;
+    if (isInString || !/^-?\d+$/.test(token) || Number.isSafeInteger(Number(token))) continue;
     const bounds = `${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}`;
     return {
       problem: `has a whole number at position ${index} that would be changed: they go from ${bounds}. Make it a string.`,

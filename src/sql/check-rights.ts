@@ -51,7 +51,7 @@ const run = statement(
   "check_rights",
   (t) => `
 select ${all([...TO_DEFER.map((right) => has(t, right)), idSequence(t.jobs)])} as may_defer,
-       ${all([...TO_WORK.map((right) => has(t, right)), idSequence(t.workers), idSequence(t.events)])} as may_work,
+       ${all([...TO_WORK.map((right) => has(t, right)), ...[t.workers, t.events, t.schedules, t.periodicDefers].map(idSequence)])} as may_work,
        pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as read_only`,
 );
 

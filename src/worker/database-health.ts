@@ -9,6 +9,8 @@ export const MAX_BACKOFF_MS = 1000;
 /** What is refused is refused again: no hurry, and no line for each try. */
 const REFUSED_MS = 1000;
 const REFUSED_LINE_MS = 60_000;
+/** What is tried again after a second at most has been tried again by then. */
+const VITAL_MS = 3 * REFUSED_MS;
 
 /** Knows whether the database answers, and how long to wait before it is asked again. A lost one never ends a worker. */
 export class DatabaseHealth {
@@ -19,6 +21,7 @@ export class DatabaseHealth {
   #answeringSince = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #givingUp = false;
+  #vitalRefusedAt = Number.NEGATIVE_INFINITY;
   /** When it was last said that a statement was refused, by the SQLSTATE. */
   readonly #refusedAt = new Map<string, number>();
 
@@ -26,6 +29,11 @@ export class DatabaseHealth {
     this.#clock = clock;
     this.#random = random;
     this.#events = events;
+  }
+
+  /** Whether the worker can do its work: the database answers, and refuses nothing that it cannot do without. */
+  get isGood(): boolean {
+    return !this.isLost && this.#clock.now() - this.#vitalRefusedAt > VITAL_MS;
   }
 
   get isLost(): boolean {
@@ -46,11 +54,15 @@ export class DatabaseHealth {
     this.#lostAt = undefined;
   }
 
-  /** A statement failed. Gives the milliseconds to wait before the next try, with jitter: all workers of an app try. */
-  failed(error: unknown): number {
+  /**
+   * A statement failed. Gives the milliseconds to wait before the next try, with jitter: all workers of an app try.
+   *
+   * @param isVital Without it the worker can do nothing. Default: false.
+   */
+  failed(error: unknown, isVital = false): number {
     // Two workers met: the same statement again, with a fresh snapshot, is enough.
     if (isCollision(error)) return 1 + 10 * this.#random();
-    if (error instanceof DatabaseError && !error.isConnectionLoss) return this.#refused(error);
+    if (error instanceof DatabaseError && !error.isConnectionLoss) return this.#refused(error, isVital);
     if (this.#lostAt === undefined) {
       this.#lostAt = this.#clock.now();
       this.#events.emit("database_lost", { error });
@@ -61,9 +73,10 @@ export class DatabaseHealth {
   }
 
   /** Postgres answers, and does not do it: a right is missing, a time limit is too short. Nothing else need wait for it. */
-  #refused(error: DatabaseError): number {
+  #refused(error: DatabaseError, isVital: boolean): number {
     const { sqlState = "" } = error;
     const now = this.#clock.now();
+    if (isVital) this.#vitalRefusedAt = now;
     if (now - (this.#refusedAt.get(sqlState) ?? Number.NEGATIVE_INFINITY) >= REFUSED_LINE_MS) {
       this.#refusedAt.set(sqlState, now);
       this.#events.emit("statement_refused", { error });
@@ -96,7 +109,7 @@ export class DatabaseHealth {
         const isDatabaseError = error instanceof DatabaseError;
         const isRefused = isDatabaseError && error.isDataProblem && !isCollision(error);
         if (isRefused || (isDatabaseError && error.isLocked) || this.#givingUp) throw error;
-        await sleep(this.#clock, this.failed(error));
+        await sleep(this.#clock, this.failed(error, true));
       }
     }
   }

@@ -80,7 +80,7 @@ export class FetchLoop implements Service {
     const { clock, health, options } = parts.runtime;
     const onError = (error: unknown): number => {
       parts.reconciler.doubt();
-      return health.failed(error);
+      return health.failed(error, true);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
     this.#wakeBudget = new ScanBudget(clock, options.wait);

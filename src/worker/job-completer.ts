@@ -15,6 +15,8 @@ export interface CompleterCallbacks {
   onPromoted(): void;
   /** Jobs wait for another run, the first of them for so long. */
   onRetried(delayMs: number): void;
+  /** Some jobs no longer belonged to this worker. One that it has claimed anew meanwhile was left to this outcome. */
+  onLost(): void;
   /** A batch is written. */
   onWritten(): void;
 }
@@ -199,6 +201,7 @@ export class JobCompleter {
       this.#writing = batch.jobs;
       const { lost, held, errors } = await writeBatch(batch, this.#runtime);
       for (const job of lost) this.#runtime.events.emit("lease_lost", { job });
+      if (lost.length > 0) this.#callbacks.onLost();
       for (const error of errors) this.#giveUp(error);
       this.#hold(held);
       this.#writing = [];

@@ -53,13 +53,18 @@ export class JobWatcher implements Service {
   async #check(): Promise<void> {
     const { clock, options, sql, health, identity } = this.#runtime;
     const all = this.#checkNow;
+    const checkedAt = this.#checkedAt;
     this.#checkNow = false;
     this.#checkedAt = clock.now();
     const begunBefore = this.#checkedAt - Math.min(LONG_MS, options.abortPollingIntervalMs);
     const watched = [...this.#executor.running].filter((running) => all || running.startedAt <= begunBefore);
     if (watched.length === 0) return;
     const byJob = new Map(watched.map((running) => [running.job, running]));
-    const { lost, abortRequested } = await checkRunningJobs(sql, identity.id, [...byJob.keys()]);
+    const { lost, abortRequested } = await checkRunningJobs(sql, identity.id, [...byJob.keys()]).catch((error) => {
+      this.#checkNow ||= all;
+      this.#checkedAt = checkedAt;
+      throw error;
+    });
     health.ok();
     for (const job of abortRequested) byJob.get(job)?.abort("user_request");
     // One that completed in its own transaction is no longer running either.

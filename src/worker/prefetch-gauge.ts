@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 const SMOOTHING = 0.3;
 /** Enough for what ends during one round trip and more, so that the depth grows while the slots still wait for it. */
 const ROUND_TRIPS_AHEAD = 4;
-/** And for so long at least: with jobs of some milliseconds in some slots, a fetch would otherwise bring a dozen of them. */
+/** And for so long at least while jobs are shorter: of some milliseconds in some slots a fetch would bring a dozen. */
 const AHEAD_MS = 40;
 /** A lane, jobs of one lock that run one after the other, should be over in about this time. */
 const LANE_MS = 50;
@@ -59,8 +59,9 @@ export class PrefetchGauge {
 
   /** How many jobs to have ready beyond the free slots. */
   get depth(): number {
+    const isShort = (this.#durationMs ?? 0) < AHEAD_MS;
     const wanted = Math.min(
-      this.#ratePerMs * Math.max(this.#roundTripMs * ROUND_TRIPS_AHEAD, AHEAD_MS),
+      this.#ratePerMs * Math.max(this.#roundTripMs * ROUND_TRIPS_AHEAD, isShort ? AHEAD_MS : 0),
       MAX_WAITING_LENGTH / this.#jobLength,
     );
     return Math.min(this.#maxPrefetch, Math.floor(wanted));

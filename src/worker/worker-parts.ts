@@ -53,6 +53,7 @@ export class WorkerParts {
     this.#completer = new JobCompleter(runtime, {
       onPromoted: wake,
       onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
+      onLost: () => this.#reconciler.doubt(),
       onWritten: () => {
         this.#dispatcher.dispatch();
         this.#fetchLoop.refill();
@@ -77,7 +78,8 @@ export class WorkerParts {
       onEmpty: () => this.#finishEmpty(),
     });
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
-    this.#rescuer = new Rescuer(runtime, this.#completer, wake);
+    const silentUntil = (): number => this.#presence.silentUntil;
+    this.#rescuer = new Rescuer({ runtime, completer: this.#completer, silentUntil, onRescued: wake });
     this.#sweeper = new LockSweeper(runtime, this.#completer);
     this.#services = runtime.services.map((make) => make(runtime));
     this.#pruner = new JobPruner(runtime);

@@ -17,6 +17,7 @@ export class WorkerPresence implements Service {
   #aliveAt: number;
   /** Whatever was claimed before may have been rescued. */
   #mayBeLostBefore = Number.NEGATIVE_INFINITY;
+  #silentUntil = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
   /** @param onMayBeLost This worker looked dead to others for a while. */
@@ -32,7 +33,7 @@ export class WorkerPresence implements Service {
         health.ok();
         return options.heartbeatIntervalMs;
       },
-      onError: (error) => health.failed(error),
+      onError: (error) => health.failed(error, true),
     });
   }
 
@@ -69,6 +70,15 @@ export class WorkerPresence implements Service {
     return claimedAt < this.#mayBeLostBefore || this.#isSilent(this.#runtime.clock.now());
   }
 
+  /**
+   * Until when this worker looked dead to others. What kept it from its heartbeat may have kept the others, too: those
+   * that look dead to it may live.
+   */
+  get silentUntil(): number {
+    const now = this.#runtime.clock.now();
+    return this.#isSilent(now) ? now : this.#silentUntil;
+  }
+
   #isSilent(now: number): boolean {
     return now - this.#aliveAt > SILENT_SHARE * this.#runtime.options.stalledAfterMs;
   }
@@ -102,6 +112,7 @@ export class WorkerPresence implements Service {
       this.#aliveAt = sentAt;
       if (!mayBeLost) return;
       this.#mayBeLostBefore = sentAt;
+      this.#silentUntil = clock.now();
       this.#onMayBeLost();
     });
     this.#writing = beat.catch(() => undefined);

@@ -55,7 +55,7 @@ export class Worker implements AsyncDisposable {
 
   /** Whether the database answers. A worker that lost it waits and goes on when it is back. */
   get isHealthy(): boolean {
-    return !this.#runtime.health.isLost;
+    return this.#runtime.health.isGood;
   }
 
   /**

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask, type JobContext, type RetryOption } from "../../src/index.ts";
+import {
+  createApp,
+  DatabaseError,
+  defineTask,
+  type JobContext,
+  type RetryOption,
+  silentLogger,
+} from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { gate, startWorker } from "../support/worker-run.ts";
@@ -187,4 +194,34 @@ test("a job whose abort was requested and that is interrupted by a stop ends abo
   await requestAbort(id, { notify: false });
   await worker.stop();
   expect((await queue.jobs())[0]?.status).toBe("aborted");
+});
+
+test("a look for aborts that fails is made again", async () => {
+  const begun = gate();
+  const task = defineTask({
+    name: "t",
+    run: async (_args, { signal }) => {
+      begun.open();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      throw signal.reason;
+    },
+  });
+  let failures = 0;
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      query: async (statement, values) => {
+        if (statement.name !== "check_running_jobs" || ++failures > 2)
+          return queue.connector.pool.query(statement, values);
+        throw new DatabaseError(statement.name, new Error("Connection terminated unexpectedly"));
+      },
+    },
+  };
+  const app = createApp({ connector, tasks: [task], logger: silentLogger });
+  await using started = startWorker(app, NOTIFIED);
+  await new Promise((resolve) => started.worker.on("listening", resolve));
+  const id = await app.defer(task);
+  await begun.opened;
+  await requestAbort(id, { notify: true });
+  await until(async () => (await queue.jobs())[0]?.status === "aborted");
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createApp, type DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
+import { createApp, DatabaseError, defineTask, silentLogger } from "../../src/index.ts";
 import { pgConnector } from "../support/pg-connector.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
@@ -201,4 +202,36 @@ test("a worker that may not do everything rescues all the same, and says what it
   await started.worker.stop();
   await pool.end();
   await queue.pool.query(`drop owned by ${role}; drop role ${role}`);
+});
+
+test("a worker whose own heartbeat was refused takes nobody for dead until the others could have given theirs", async () => {
+  let runs = 0;
+  const task = defineTask({ name: "t", run: () => runs++ });
+  const foreign = defineTask({ name: "t" });
+  let isRefused = false;
+  const refusing: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      query: async (statement, values) => {
+        if (!isRefused || statement.name !== "beat_worker") return queue.connector.pool.query(statement, values);
+        throw new DatabaseError(statement.name, Object.assign(new Error("canceled"), { code: "57014" }));
+      },
+    },
+  };
+  const app = createApp({ connector: refusing, tasks: [task], logger: silentLogger });
+  await using started = startWorker(app);
+  await until(async () => (await queue.pool.query("select from procrastinate_workers")).rowCount === 1);
+  isRefused = true;
+  await until(() => !started.worker.isHealthy);
+  // Silent for longer than three quarters of its stall limit.
+  await sleep(400);
+  await queue.app([foreign]).defer(foreign, {}, { scheduleIn: { hours: 1 } });
+  await leave(await deadWorker(), "ready = true, scheduled_at = null, wake_at = null");
+  await sleep(500);
+  expect(runs).toBe(0);
+  isRefused = false;
+  const backAt = performance.now();
+  await until(() => runs === 1);
+  expect(performance.now() - backAt).toBeGreaterThan(1000);
+  await until(() => started.worker.isHealthy);
 });

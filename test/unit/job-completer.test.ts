@@ -29,7 +29,12 @@ test.each([0, 3, 995, 999, 1000])(
       options: { deleteJobs: "never" },
     } as unknown as WorkerRuntime;
     const nothing = (): void => undefined;
-    const completer = new JobCompleter(runtime, { onPromoted: nothing, onRetried: nothing, onWritten: nothing });
+    const completer = new JobCompleter(runtime, {
+      onPromoted: nothing,
+      onRetried: nothing,
+      onLost: nothing,
+      onWritten: nothing,
+    });
     for (let id = 1; id <= before; id++) completer.add(job(id), { kind: "succeeded" }, true);
     const head = job(2000, "l");
     const retry = { delayMs: 0, atMs: undefined, priority: undefined, queue: undefined, lock: undefined };

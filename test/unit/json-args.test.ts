@@ -5,7 +5,8 @@ test.each([
   ['{"userId":"9007199254740993","n":-1.5e3,"max":9007199254740991}'],
   ['{"quoted \\" 9007199254740993":[0.1234567890123456789]}'],
   ["{}"],
-])("arguments are read: %s", (text) => {
+  [JSON.stringify({ long: 'x\\"'.repeat(2_000_000) })],
+])("arguments are read: %.60s", (text) => {
   expect(readArgs(text)).toEqual({ args: JSON.parse(text) });
 });
 

@@ -54,6 +54,15 @@ describe("the depth of prefetching", () => {
     expect(gauge.depth).toBe(0);
   });
 
+  test("is next to nothing after two long jobs that happened to end at once", () => {
+    const [gauge, clock] = start();
+    gauge.jobEnded(1000);
+    gauge.jobEnded(1000);
+    clock.pass(1.3);
+    gauge.fetched(1, 2, 100);
+    expect(gauge.depth).toBeLessThan(7);
+  });
+
   test("is little while arguments are large, and nothing after jobs waited in vain", () => {
     const [gauge, clock] = start();
     work(gauge, clock, { jobsPerSecond: 10_000, jobMs: 0.1, roundTripMs: 5 });
