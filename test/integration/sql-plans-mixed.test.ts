@@ -105,7 +105,13 @@ const OTHERS = {
     ...["skip_ticks", "upsert_schedules", "list_paused_queues", "pause_queue", "resume_queue"],
     ...["register_worker", "unregister_worker"],
   ],
-  "reads the catalog, or nothing": ["check_schema", "describe_tables", "find_tables_elsewhere", "notify_echo"],
+  "reads the catalog, or nothing": [
+    "check_rights",
+    "check_schema",
+    "describe_tables",
+    "find_tables_elsewhere",
+    "notify_echo",
+  ],
   "is asked to look at all jobs": ["count_jobs", "find_deferred_jobs", "shift_times"],
 };
 

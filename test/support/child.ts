@@ -42,7 +42,10 @@ const running = new Set<Child>();
 const LINE_TIMEOUT_MS = 20_000;
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 /** Ends the child when this process is gone: a worker that lost its database would wait for it for ever. */
-const END_WITH_PARENT = `data:text/javascript,process.once("disconnect",()=>process.exit(70));process.channel?.unref()`;
+const END_WITH_PARENT = `data:text/javascript,${encodeURIComponent(
+  // A thread of the child has no channel.
+  'process.once("disconnect", () => process.exit(70)); process.channel?.unref();',
+)}`;
 
 /** Runs a TypeScript file with node, or a compiled one. End it before the test ends: what is left then fails the test. */
 export function spawnChild(file: string | URL, options: ChildOptions = {}): Child {
