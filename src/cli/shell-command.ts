@@ -16,21 +16,34 @@ export function addShellCommand(program: Command, context: CommandContext): void
     const code = argument ?? command.opts<{ eval?: string }>().eval;
     const app = await context.loadApp();
     const names = namesOf(app);
-    if (code === undefined) return process.stdin.isTTY ? interact(names, context) : runScript(names, process.stdin);
+    if (code === undefined) {
+      const { stdin, stdout } = process;
+      return stdin.isTTY ? interact(names, context, { input: stdin, output: stdout }) : runScript(names, stdin);
+    }
     const value = await evaluate(code, names);
     if (value !== undefined) context.print(typeof value === "string" ? value : inspect(value, { depth: 6 }));
   });
 }
 
 /** What code finds by its name: the app, all that it has, and its tasks by their names. */
-function namesOf(app: AnyApp): Record<string, unknown> {
+export function namesOf(app: AnyApp): Record<string, unknown> {
   const tasks = Object.fromEntries(app.taskNames.map((name) => [name, app.getTask(name)]));
   return { ...app, app, tasks };
 }
 
-async function interact(names: Record<string, unknown>, { printError }: CommandContext): Promise<void> {
+export interface Terminal {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+/** Reads lines until the end and prints what each gives; one that fails ends nothing. */
+export async function interact(
+  names: Record<string, unknown>,
+  { printError }: Pick<CommandContext, "printError">,
+  { input, output }: Terminal,
+): Promise<void> {
   printError(`${Object.keys(names).join(", ")} are at hand, and await works. End with .exit or Ctrl-D.`);
-  const session = start({ prompt: "procrastinate> ", ignoreUndefined: true });
+  const session = start({ prompt: "procrastinate> ", ignoreUndefined: true, input, output });
   Object.assign(session.context, names);
   await once(session, "exit");
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type Mock, vi } from "vitest";
+import { nameGivenOption } from "../../src/cli/given-option.ts";
 import type { AnyApp } from "../../src/cli/load-app.ts";
 import { createProgram } from "../../src/cli/program.ts";
 
@@ -31,11 +32,16 @@ export async function runCli(args: readonly string[], { app, env = {}, input = "
     printError: (line) => void errors.push(line),
   });
   collectOutput(program, printed, errors);
+  let running: Command | undefined;
+  program.hook("preAction", (_program, command) => {
+    running = command;
+  });
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   try {
     await program.parseAsync(args, { from: "user" });
     return { printed, errors, error: undefined, loadApp };
   } catch (error) {
+    if (running) nameGivenOption(running, error);
     return { printed, errors, error, loadApp };
   } finally {
     vi.unstubAllEnvs();
