@@ -53,7 +53,10 @@ export class Worker implements AsyncDisposable {
     return this.#runtime.events.on(name, listener);
   }
 
-  /** Whether the database answers. A worker that lost it waits and goes on when it is back. */
+  /**
+   * Whether the database answers, and refuses nothing that the worker cannot do without. A worker that lost it waits and
+   * goes on when it is back.
+   */
   get isHealthy(): boolean {
     return this.#runtime.health.isGood;
   }
