@@ -8,7 +8,11 @@ export interface UntilOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Between two looks, and so much longer at most: what takes seconds is not looked at 200 times a second. */
 const INTERVAL_MS = 5;
+const LONGEST_INTERVAL_MS = 25;
+/** Of the time that was waited already. */
+const GROWTH = 0.05;
 
 /**
  * Waits until the check gives something truthy, and gives that. A check that throws (an `expect`, say) is tried again.
@@ -20,7 +24,8 @@ export async function until<T>(
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const deadline = performance.now() + timeoutMs;
+  const startedAt = performance.now();
+  const deadline = startedAt + timeoutMs;
   for (;;) {
     const outcome = await attempt(check);
     if (outcome.value) return outcome.value as Exclude<T, false | null | undefined>;
@@ -29,7 +34,7 @@ export async function until<T>(
       const last = "error" in outcome ? String(outcome.error) : `it gave ${String(outcome.value)}`;
       throw new Error(`Waited ${timeoutMs} ms in vain until: ${what} (at last: ${last})`, { cause: outcome.error });
     }
-    await sleep(INTERVAL_MS);
+    await sleep(Math.min(INTERVAL_MS + GROWTH * (performance.now() - startedAt), LONGEST_INTERVAL_MS));
   }
 }
 
