@@ -24,9 +24,8 @@ const { values: options } = parseArgs({
 if (options.times !== undefined && !/^[1-9]\d*$/.test(options.times))
   throw new Error(`--times is ${options.times}; it wants how often each fault is tried, 1 or more`);
 
-const COMMAND = ["npm run chaos", ...(process.argv.length > 2 ? ["--"] : []), ...process.argv.slice(2)]
-  .filter((word) => word !== "--write")
-  .join(" ");
+const WORDS = process.argv.slice(2).filter((word) => word !== "--write");
+const COMMAND = ["npm run chaos", ...(WORDS.length > 0 ? ["--", ...WORDS] : [])].join(" ");
 const TEMPLATE = "chaos_template";
 const PATIENCE_MS = 30_000;
 const LONGEST_TRY_MS = { short: 90_000, full: 3_600_000 };

@@ -52,6 +52,7 @@ test("a worker in another process obeys a pause, whether it is idle or busy, and
   await child.waitForLine("ran 2 of b");
   expect(child.lines).not.toContain("ran 1 of a");
   await app.queues.resume("a");
+  await child.waitForLine("queue_resumed");
   await child.waitForLine("ran 1 of a", { timeoutMs: 5000 });
   await app.batchDefer(
     contract,

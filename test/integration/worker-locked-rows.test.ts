@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask, type WorkerEvent } from "../../src/index.ts";
+import { defineTask, type LogFields, silentLogger, type WorkerEvent } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { gate, startWorker } from "../support/worker-run.ts";
@@ -110,13 +110,16 @@ test("an abort that is requested while a retry waits for the row ends the job", 
 
 test("a stop ends although another transaction keeps the row of a job locked, and the job is left to the rescue", async () => {
   const { held, started, tasks } = endings();
-  const app = queue.app(tasks);
+  const errors: unknown[] = [];
+  const logger = { ...silentLogger, error: ({ action }: LogFields) => errors.push(action) };
+  const app = queue.app(tasks, { logger });
   for (const task of tasks) await app.defer(task);
   const { worker } = startWorker(app, { concurrency: 4, stalledAfter: { seconds: 60 } });
   await until(() => started.length === 3);
   const { unlock } = await lockRows("task_name = 'succeeds'");
   held.open();
   await worker.stop();
+  expect(errors).toContain("completion_lost");
   expect(await statuses()).toContain("succeeds doing");
   // By its row the others find what it held.
   expect((await queue.pool.query("select 1 from procrastinate_workers")).rowCount).toBe(1);

@@ -229,3 +229,24 @@ test("what was under way when the handler's transaction locked the row is writte
   expect(await progress()).toBe("held");
   expect((await events()).map(({ detail }) => detail["message"])).toEqual(["held"]);
 });
+
+test("what Postgres refuses of a note is told, and the run goes on", async () => {
+  await queue.pool.query(`create function refuse_note() returns trigger language plpgsql as
+    'begin raise check_violation using message = ''no notes here''; end';
+    create trigger refuse_note before insert on procrastinate_events for each row when (new.type = 'logged')
+    execute function refuse_note()`);
+  const warnings: LogFields[] = [];
+  const logger = { ...silentLogger, warn: (fields: LogFields) => warnings.push(fields) };
+  const task = defineTask({ name: "t", run: (_args, context) => context.log("info", "unheard") });
+  const app = queue.app([task], { logger });
+  const id = await app.defer(task);
+  try {
+    await runDueJobs(app, FAST);
+  } finally {
+    await queue.pool.query("drop function refuse_note cascade");
+  }
+  expect(await queue.jobs()).toMatchObject([{ status: "succeeded" }]);
+  const [lost, ...others] = warnings.filter(({ action }) => action === "note_lost");
+  expect(others).toEqual([]);
+  expect(lost).toMatchObject({ job: String(id), error: { message: expect.stringContaining("no notes here") } });
+});
