@@ -5,6 +5,11 @@ import type { QueueSql } from "../sql/statement.ts";
 /** So many jobs are looked at by one statement, which takes some 30 ms where all are deleted. */
 const PAGE = 1000;
 const SHRINK = 8;
+/**
+ * After a refusal. Postgres says it before it has given up the locks of the statement, and the next one, over another
+ * connection, would pass over the same jobs as locked.
+ */
+const LOOKS_AGAIN = 50;
 const NOTHING: KeptMs = { succeeded: null, failed: null, cancelled: null, aborted: null };
 
 export interface WalkOptions {
@@ -35,6 +40,8 @@ export class OldJobsWalk {
   readonly #options: WalkOptions;
   #after = 0n;
   #limit = PAGE;
+  /** So often a page with locked jobs is looked at again. */
+  #looksAgain = 0;
 
   constructor(sql: QueueSql, options: WalkOptions) {
     this.#sql = sql;
@@ -60,7 +67,12 @@ export class OldJobsWalk {
       if (!(error instanceof DatabaseError) || error.isTransient || error.isConnectionLoss) throw error;
       // Not about any job: this role may not delete, say.
       if (error.sqlState?.startsWith("42")) return { deleted: 0, isBusy: false, isEnd: true, refusal: error };
+      this.#looksAgain = LOOKS_AGAIN;
       return this.#shrink(error);
+    }
+    if (page.locked > 0 && this.#looksAgain > 0) {
+      this.#looksAgain--;
+      return { deleted: page.deleted, isBusy: page.isBusy, isEnd: false, refusal: undefined };
     }
     const isEnd = !page.isBusy && (page.isYoung || page.seen < this.#limit);
     if (!isEnd && page.last !== undefined) this.#after = page.last;

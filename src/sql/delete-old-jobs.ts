@@ -39,7 +39,7 @@ with turn as materialized (
   delete from ${t.events} e where e.job_id = any(array(select d.id from deleted d))
 )
 select (select t.mine from turn t) as "isMine", (select count(*)::int from page) as seen, (select max(p.id)::text from page p where not p.is_young) as last,
-       (select count(*)::int from deleted) as deleted,
+       (select count(*)::int from deleted) as deleted, (select count(*)::int from page p where p.is_old) as old,
        (select bool_and(p.is_young) from page p) as "isYoung"`,
 );
 
@@ -68,6 +68,8 @@ export interface OldJobsPage {
   /** How many jobs were looked at, the old ones and the others. */
   readonly seen: number;
   readonly deleted: number;
+  /** How many of them are old and were left, as somebody has them locked. */
+  readonly locked: number;
   /** The highest id that was looked at and deferred long enough ago. */
   readonly last: bigint | undefined;
   /** No job that was looked at, and so none with a higher id, was deferred long enough ago. */
@@ -84,14 +86,23 @@ export async function deleteOldJobs(sql: QueueSql, request: OldJobsRequest): Pro
     ...[String(after), limit, ...kept, queue ?? null],
     ...[Number.isFinite(youngest) ? youngest : 0, exclusive],
   ]);
-  const { isMine, seen, deleted, last, isYoung } = row;
-  return { isBusy: !isMine, seen, deleted, last: last === null ? undefined : BigInt(last), isYoung: isYoung === true };
+  const { isMine, seen, deleted, old, last, isYoung } = row;
+  const locked = old - deleted;
+  return {
+    isBusy: !isMine,
+    seen,
+    deleted,
+    locked,
+    last: last === null ? undefined : BigInt(last),
+    isYoung: isYoung === true,
+  };
 }
 
 interface Row {
   readonly isMine: boolean;
   readonly seen: number;
   readonly deleted: number;
+  readonly old: number;
   readonly last: string | null;
   readonly isYoung: boolean | null;
 }
