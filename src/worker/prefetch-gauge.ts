@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 const SMOOTHING = 0.3;
 /** Enough for what ends during one round trip and more, so that the depth grows while the slots still wait for it. */
 const ROUND_TRIPS_AHEAD = 4;
-/** And for so long at least while jobs are shorter: of some milliseconds in some slots a fetch would bring a dozen. */
+/** And for so long at least while jobs are shorter: of some milliseconds in some slots a fetch would bring few. */
 const AHEAD_MS = 40;
 /** A lane, jobs of one lock that run one after the other, should be over in about this time. */
 const LANE_MS = 50;

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 
 /**
- * Milliseconds from one write to the next while little comes in: each is a commit. With 10 slots and jobs of 5 ms a
- * process would otherwise write 500 times a second, three jobs at a time.
+ * Milliseconds from one write to the next while little comes in. Each is a commit: with jobs of some milliseconds in some
+ * slots a process would otherwise write as often as they end.
  */
 const INTERVAL_MS = 10;
 
