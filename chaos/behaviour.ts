@@ -26,6 +26,8 @@ export interface Behaviour {
   readonly completes?: boolean;
   /** Its jobs do not succeed, and are not retried. */
   readonly fails?: boolean;
+  /** Its jobs may be cancelled or aborted. */
+  readonly isSteered?: boolean;
   /** It may never come to an end. */
   readonly isEndless?: boolean;
   /** It keeps its own short notes. */

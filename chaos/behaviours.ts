@@ -1,4 +1,4 @@
-import { type AnyTask, type Connector, defineTask, type JobContext, retryStrategy } from "procrastinate";
+import { type AnyTask, type Connector, defineTask, type JobContext, periodic, retryStrategy } from "procrastinate";
 import { type Behaviour, complete, type JobArgs, work } from "./behaviour.ts";
 import type { Ledger } from "./ledger.ts";
 import { MISBEHAVIOURS } from "./misbehaviours.ts";
@@ -7,6 +7,7 @@ import { MISBEHAVIOURS } from "./misbehaviours.ts";
 const BEHAVIOURS = {
   plain: { run: work },
   complete: { completes: true, run: (run) => work(run).then(() => complete(run)) },
+  steered: { isSteered: true, run: work },
   hasty: { isHasty: true, run: () => undefined },
   ...MISBEHAVIOURS,
 } as const satisfies Readonly<Record<string, Behaviour>>;
@@ -24,15 +25,24 @@ export const CONTRACTS = Object.fromEntries(NAMES.map((name) => [name, contract(
 >;
 
 /** The names of the behaviours of which something is so. */
-export function behavioursThat(is: "completes" | "fails" | "isEndless"): string[] {
+export function behavioursThat(is: "completes" | "fails" | "isEndless" | "isSteered"): string[] {
   return ENTRIES.filter(([, behaviour]) => behaviour[is]).map(([name]) => name);
 }
+
+const tick = defineTask({ name: "tick", run: (_args: { readonly at: number }) => undefined });
+
+/** Each second, whatever happens. Its jobs are not in the ledger: their ticks say which there have to be. */
+export const SCHEDULE = periodic(tick, {
+  cron: "* * * * * *",
+  missed: "all",
+  args: (at) => ({ at: at.getTime() / 1000 }),
+});
 
 /** The tasks as a worker process runs them. */
 export function tasksOf(connector: Connector<object>, ledger: Ledger): AnyTask[] {
   // Connections that are cut cost runs.
   const retry = retryStrategy({ maxAttempts: 100, wait: { milliseconds: 20 }, linearWait: { milliseconds: 50 } });
-  return ENTRIES.map(([name, behaviour]) =>
+  const tasks = ENTRIES.map(([name, behaviour]) =>
     defineTask({
       name,
       ...(behaviour.fails ? {} : { retry }),
@@ -49,4 +59,5 @@ export function tasksOf(connector: Connector<object>, ledger: Ledger): AnyTask[]
           },
     }),
   );
+  return [...tasks, tick];
 }

@@ -1,5 +1,6 @@
 import type { WorkerOptions } from "procrastinate";
 import { type Child, spawnChild } from "../test/support/child.ts";
+import { gate } from "../test/support/worker-run.ts";
 import { DRIVERS, type Driver } from "./connectors.ts";
 import { thisMoment } from "./ledger.ts";
 import type { WorkerSettings } from "./worker.ts";
@@ -10,7 +11,8 @@ export const HEARTBEAT_MS = 400;
 /** For a process to load, on a machine with more to do. */
 const START_TIMEOUT_MS = 60_000;
 /** Each has these queues and one of its own, so that a probe can be sent to it alone. */
-export const SHARED_QUEUES = ["default", "locked"];
+export const PAUSED_QUEUE = "paused now and then";
+export const SHARED_QUEUES = ["default", "locked", PAUSED_QUEUE];
 
 /** A time in which a worker was dead, cut off or told to stop: what explains that its jobs run again. */
 export interface Casualty {
@@ -54,6 +56,7 @@ export class Crew {
   readonly badEnds: string[] = [];
   /** Handlers may go on when their worker ends. */
   mayGiveUp = false;
+  readonly #begun = gate();
   readonly #program: URL;
   readonly #url: string;
   readonly #alive = new Set<CrewMember>();
@@ -66,6 +69,11 @@ export class Crew {
     this.#program = program;
     this.#url = url;
     this.#turn = turn;
+  }
+
+  /** Settles when there is a worker. */
+  get begun(): Promise<void> {
+    return this.#begun.opened;
   }
 
   get alive(): readonly CrewMember[] {
@@ -103,6 +111,7 @@ export class Crew {
     const line = await child.waitForLine(/^started /, { timeoutMs: START_TIMEOUT_MS });
     const member = { name, queue, child, id: BigInt(line.slice("started ".length)), url: settings.url };
     this.#alive.add(member);
+    this.#begun.open();
     return member;
   }
 

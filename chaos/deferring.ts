@@ -24,13 +24,13 @@ export class Deferring {
   readonly acknowledged: bigint[] = [];
   /** Transactions that did not get through. */
   failures = 0;
+  readonly app: App<object>;
   readonly #connection: Connection;
-  readonly #app: App<object>;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
     const { connector } = connection;
-    this.#app = createApp({ connector, tasks: Object.values(CONTRACTS), logger: silentLogger });
+    this.app = createApp({ connector, tasks: Object.values(CONTRACTS), logger: silentLogger });
   }
 
   static async open(url: string): Promise<Deferring> {
@@ -61,7 +61,7 @@ export class Deferring {
     try {
       const ids = await connector.transaction(async (tx) => {
         const list = Array.from({ length: count }, () => args);
-        const written = await this.#app.batchDefer(CONTRACTS[behaviour], list, { ...options, tx });
+        const written = await this.app.batchDefer(CONTRACTS[behaviour], list, { ...options, tx });
         const values = [JSON.stringify(written.map(String)), behaviour, options.lock ?? null];
         await connector.using(tx).query({ name: "deferred", text: NOTE }, values);
         if (rollBack) throw new RollBackError();

@@ -1,5 +1,10 @@
+import type { JobStatus } from "procrastinate";
 import { behavioursThat } from "./behaviours.ts";
-import type { Casualty } from "./crew.ts";
+import { type Casualty, PAUSED_QUEUE } from "./crew.ts";
+import type { Pause } from "./steering.ts";
+
+/** Until all workers have heard that a queue is paused. */
+const HEARD_MS = 1000;
 
 /**
  * What can be wrong, each as a query for the jobs of which it is so. A run that completes its job in a transaction is
@@ -14,6 +19,7 @@ export const INVARIANTS = {
     where not exists (select 1 from chaos_deferred d where d.job_id = id::bigint)`,
   "there though rolled back": `
     select id as job_id from procrastinate_jobs j where not exists (select 1 from chaos_deferred d where d.job_id = j.id)
+      and not exists (select 1 from procrastinate_periodic_defers t where t.job_id = j.id)
     union select job_id from chaos_runs r where not exists (select 1 from chaos_deferred d where d.job_id = r.job_id)`,
   "done twice though completed in the transaction": `
     select d.job_id from chaos_deferred d join procrastinate_jobs j on j.id = d.job_id
@@ -26,7 +32,26 @@ export const INVARIANTS = {
   "ended otherwise than its handler": `
     select d.job_id from chaos_deferred d join procrastinate_jobs j on j.id = d.job_id
     where j.status not in ('todo', 'doing')
-      and (j.status = 'succeeded') = (d.behaviour in (select jsonb_array_elements_text($2::text::jsonb)))`,
+      and (j.status = 'succeeded') = (d.behaviour in (select jsonb_array_elements_text($2::text::jsonb)))
+      and not (j.status in ('cancelled', 'aborted') and d.behaviour in (select jsonb_array_elements_text($5::text::jsonb)))`,
+  "not what was confirmed": `
+    select j.id as job_id from jsonb_each($6::text::jsonb) e join procrastinate_jobs j on j.id = e.key::bigint
+    where not e.value ? j.status::text`,
+  "started though it was cancelled": `
+    select r.job_id from chaos_runs r join procrastinate_jobs j on j.id = r.job_id
+    where j.status = 'cancelled' and r.started_at > j.finished_at
+      and not exists (select 1 from chaos_casualties c where c.worker in (r.worker, '*') and r.started_at between c.since and c.until)`,
+  "started while its queue was paused": `
+    select j.id as job_id from jsonb_array_elements($7::text::jsonb) p
+    join procrastinate_jobs j on j.queue_name = p->>'queue'
+      and extract(epoch from j.started_at) * 1000 between (p->>'sinceMs')::float8 and (p->>'untilMs')::float8`,
+  "for a tick that has none, or two": `
+    select coalesce(d.job_id, 0) as job_id from procrastinate_periodic_defers d
+    where 1 <> (select count(*) from procrastinate_jobs j where j.task_name = 'tick' and (j.args->>'at')::bigint = d.defer_timestamp)`,
+  "after a tick that was left out": `
+    select job_id from (
+      select d.*, lag(defer_timestamp) over (order by defer_timestamp) as former from procrastinate_periodic_defers d) t
+    where t.defer_timestamp <> t.former + 1`,
   "run again without a reason": `
     select r.job_id from (
       select *, lead(started_at) over jobs as next_at, lead(worker) over jobs as next_worker
@@ -75,7 +100,7 @@ export interface Violation {
 }
 
 const STORY = `select concat_ws(E'\n    ',
-  (select 'job ' || to_jsonb(j)::text from (select id, status, attempts, rescues, lease, lock, scheduled_at, started_at, finished_at
+  (select 'job ' || to_jsonb(j)::text from (select id, status, abort_requested, attempts, rescues, lease, lock, scheduled_at, started_at, finished_at
     from procrastinate_jobs where id = $1::bigint) j),
   (select string_agg('run ' || concat_ws(', ', r.worker, r.started_at::time, r.ended_at::time), E'\n    ' order by r.started_at)
     from chaos_runs r where r.job_id = $1::bigint),
@@ -87,14 +112,22 @@ type Query = (sql: string, values: readonly unknown[]) => Promise<readonly Recor
 export interface Evidence {
   readonly acknowledged: readonly bigint[];
   readonly casualties: readonly Casualty[];
+  readonly expected: ReadonlyMap<bigint, readonly JobStatus[]>;
+  readonly pauses: readonly Pause[];
 }
 
 /** Looks for all that must not be, when everything is over. */
 export async function findViolations(query: Query, evidence: Evidence): Promise<Violation[]> {
   await noteCasualties(query, evidence.casualties);
   await query("analyze", []);
-  const lists = [behavioursThat("fails"), behavioursThat("isEndless"), behavioursThat("completes")];
-  const values = [evidence.acknowledged.map(String), ...lists].map((list) => JSON.stringify(list));
+  const lists = (["fails", "isEndless", "completes", "isSteered"] as const).map(behavioursThat);
+  const expected = Object.fromEntries([...evidence.expected].map(([id, statuses]) => [String(id), statuses]));
+  const pauses = evidence.pauses.map(({ sinceMs, untilMs }) => ({
+    queue: PAUSED_QUEUE,
+    sinceMs: sinceMs + HEARD_MS,
+    untilMs,
+  }));
+  const values = [evidence.acknowledged.map(String), ...lists, expected, pauses].map((value) => JSON.stringify(value));
   const violations: Violation[] = [];
   for (const [invariant, sql] of Object.entries(INVARIANTS) as [Invariant, string][]) {
     const used = values.map((_, n) => `$${n + 1}::text`).join(", ");

@@ -5,6 +5,7 @@ import type { TemporaryPostgres } from "../test/support/temporary-postgres.ts";
 import { Crew, type CrewMember, HEARTBEAT_MS, STALLED_AFTER_MS, type StartOptions } from "./crew.ts";
 import { Deferring } from "./deferring.ts";
 import { findViolations, type Violation } from "./invariants.ts";
+import { Steering } from "./steering.ts";
 
 /** What is promised. */
 export const RESCUE_LIMIT_MS = STALLED_AFTER_MS + HEARTBEAT_MS;
@@ -40,6 +41,9 @@ export interface StageOptions {
 
 /** How the suite's own sessions are called. */
 const SUITE = "chaos";
+const NOW = "select (extract(epoch from clock_timestamp()) * 1000)::float8 as at";
+const BEGAN = `select count(*)::int as n from chaos_runs r
+  where exists (select 1 from chaos_deferred d where d.job_id = r.job_id and d.behaviour <> 'steered')`;
 const UNFINISHED = "select count(*)::int as n from procrastinate_jobs where finished_at is null";
 const HELD = `select j.id::text from procrastinate_jobs j where j.status = 'doing' and j.worker_id = $1::bigint
   and exists (select 1 from chaos_runs r where r.job_id = j.id and r.worker = $2)`;
@@ -71,6 +75,7 @@ export class Stage {
   readonly #look: pg.Pool;
   readonly #recoveries: Recovery[] = [];
   readonly #deaths: { readonly sinceMs: number; readonly jobs: readonly string[] }[] = [];
+  readonly #steering: Steering;
   readonly #undo: (() => Promise<unknown>)[] = [];
 
   private constructor(options: StageOptions, network: Network, deferring: Deferring) {
@@ -85,6 +90,8 @@ export class Stage {
     this.deferring = deferring;
     this.#look = new pg.Pool({ connectionString: ownUrl(network), max: 2 });
     this.#look.on("error", () => undefined);
+    const clock = async () => (await this.rows<{ at: number }>(NOW))[0]?.at ?? Number.NaN;
+    this.#steering = new Steering({ deferring, clock, begun: this.crew.begun });
   }
 
   static async open(options: StageOptions): Promise<Stage> {
@@ -123,7 +130,7 @@ export class Stage {
 
   /** Waits until that many runs began. */
   async untilRuns(count: number): Promise<void> {
-    const began = async () => (await this.rows<{ n: number }>("select count(*)::int as n from chaos_runs"))[0]?.n ?? 0;
+    const began = async () => (await this.rows<{ n: number }>(BEGAN))[0]?.n ?? 0;
     await this.until(async () => (await began()) >= count, `${count} runs began`);
   }
 
@@ -175,6 +182,7 @@ export class Stage {
   /** Waits until all is over, ends the workers and looks whether everything is as it must be. */
   async finish(): Promise<Outcome> {
     const problems: string[] = [];
+    await this.#steering.stop().catch((error: unknown) => problems.push(String(error)));
     await this.untilOver().catch((error: unknown) => problems.push(String(error)));
     await this.crew.stopAll();
     for (const { sinceMs, jobs } of this.#deaths) {
@@ -184,6 +192,8 @@ export class Stage {
     const [row] = await this.rows<{ n: number }>("select count(*)::int as n from chaos_deferred");
     const violations = await findViolations((sql, values) => this.rows(sql, values), {
       acknowledged: this.deferring.acknowledged,
+      expected: this.#steering.expected,
+      pauses: this.#steering.pauses,
       casualties: this.crew.casualties,
     });
     problems.push(...this.crew.badEnds);

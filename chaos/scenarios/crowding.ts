@@ -45,6 +45,8 @@ async function lockInReverse(rival: pg.Client): Promise<void> {
   await rival.query("commit");
 }
 
+const UNFINISHED = "select 1 from procrastinate_jobs where finished_at is null and task_name = 'hasty' limit 1";
+
 /** Vacuum removes nothing while it is open. */
 async function longTransaction(stage: Stage): Promise<void> {
   const report = new pg.Client({ connectionString: stage.url });
@@ -56,7 +58,7 @@ async function longTransaction(stage: Stage): Promise<void> {
   await stage.crew.start(2);
   for (let wave = 0; wave < 3; wave++) {
     await stage.deferring.batch("hasty", 5000 * stage.scale);
-    await stage.untilOver();
+    await stage.until(async () => (await stage.rows(UNFINISHED)).length === 0, "the wave is over");
     await stage.probe(Date.now());
   }
   await report.query("commit");

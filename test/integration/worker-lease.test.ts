@@ -6,6 +6,8 @@ import {
   type JobContext,
   LeaseLostError,
   type RetryOption,
+  type SqlStatement,
+  type SqlValue,
 } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
@@ -59,7 +61,14 @@ async function takenForDead(run: (n: number, context: JobContext) => unknown, op
   const app = queue.app([task]);
   await app.defer(task);
   const first = start(app as never, SILENT);
-  for (const name of ["lease_lost", "job_success", "job_error", "job_error_retry", "job_aborted"] as const) {
+  for (const name of [
+    "lease_lost",
+    "job_success",
+    "job_error",
+    "job_error_retry",
+    "job_aborted",
+    "job_abandoned",
+  ] as const) {
     first.worker.on(name, () => events.push(name));
   }
   await until(() => runs.length === 1);
@@ -175,6 +184,39 @@ test("a run whose completion was rolled back, and whose job was then taken, has 
   expect(events).toEqual(["lease_lost"]);
   two.open();
   await Promise.all([first.worker.stop(), second.worker.stop()]);
+});
+
+test("a handler that is over when its worker learns that the job is lost is not asked to stop, nor given up", async () => {
+  const [over, asked, answer] = [gate(), gate(), gate()];
+  let isLost = false;
+  const events: string[] = [];
+  const task = defineTask({ name: "t", run: () => over.opened });
+  const app = queue.app([task], {
+    connector: {
+      ...queue.connector,
+      pool: {
+        query: async <Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) => {
+          const isHeld = isLost && statement.name === "check_running_jobs";
+          const rows = await queue.connector.pool.query<Row>(statement, values);
+          if (isHeld) asked.open();
+          if (isHeld) await answer.opened;
+          return rows;
+        },
+      },
+    },
+  });
+  await app.defer(task);
+  const { worker } = start(app as never, { abandonAfter: { milliseconds: 1 } });
+  for (const name of ["abort_job", "job_abandoned", "lease_lost"] as const) worker.on(name, () => events.push(name));
+  await until(async () => (await queue.jobs())[0]?.status === "doing");
+  await queue.pool.query("update procrastinate_jobs set lease = lease + 1");
+  isLost = true;
+  await asked.opened;
+  over.open();
+  await until(() => events.includes("lease_lost"));
+  answer.open();
+  await worker.stop();
+  expect(events).toEqual(["lease_lost"]);
 });
 
 test("a handler that completes twice in one transaction learns that it did so", async () => {
