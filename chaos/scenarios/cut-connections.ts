@@ -84,9 +84,8 @@ async function halfOpen(stage: Stage): Promise<void> {
   stage.defer(async () => clearTimeout(timer));
   await stage.untilOver();
   if (!cutOff) return;
-  await stage.mourn(cutOff, sinceMs);
   stage.crew.casualties.push({ worker: cutOff.name, sinceMs, untilMs: Number.POSITIVE_INFINITY, endsRuns: true });
-  await stage.crew.kill(cutOff);
+  await stage.kill(cutOff);
 }
 
 export const cutConnections: readonly Scenario[] = [
