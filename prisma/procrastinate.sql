@@ -1,4 +1,4 @@
--- What procrastinate.prisma cannot say, for a migration of your own: `prisma migrate dev --create-only --name queue_checks`.
+-- What procrastinate.prisma cannot say, for a migration of your own: `prisma migrate dev --create-only --name procrastinate_checks_1`.
 -- Prisma keeps all of it: its next migrations do not touch checks and storage parameters. It can be run again.
 
 -- Against writes that are not the queue's.

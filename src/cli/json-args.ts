@@ -12,7 +12,8 @@ export function readArgs(text: string): ReadArgs {
   } catch (error) {
     // What else V8 says quotes the text.
     const position = /at position (\d+)/.exec(String(error))?.[1];
-    return { problem: `is not JSON${position === undefined ? "" : ` at position ${position}`}.` };
+    const where = position === undefined ? "" : ` at position ${position}`;
+    return { problem: `is not JSON${where}. In a shell it needs quotes around it: '{"userId":"1"}'.` };
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     return { problem: 'is not a JSON object, like {"userId":"1"}.' };

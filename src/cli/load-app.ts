@@ -54,7 +54,7 @@ function splitPath(path: string): { file: string; name: string | undefined } {
 async function importModule(file: string, path: string): Promise<Record<string, unknown>> {
   try {
     if (JAVASCRIPT.includes(extname(file))) return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true });
+    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true, interopDefault: false });
     return (await jiti.import(file)) as Record<string, unknown>;
   } catch (cause) {
     throw new AppLoadError(`The app module ${path} could not be loaded.`, { cause });

@@ -27,12 +27,18 @@ export function addPeriodicCommand(program: Command, context: CommandContext): v
   addScheduleCommand(periodic, context, {
     name: "pause",
     description: "defer no more jobs of a schedule until it is resumed",
-    run: (app, task, reference) => app.periodic.pause(task, reference),
+    run: async (app, task, reference) => {
+      await app.periodic.pause(task, reference);
+      context.print(["Paused", task, reference.periodicId].join(" ").trimEnd());
+    },
   });
   addScheduleCommand(periodic, context, {
     name: "resume",
     description: "end the pause of a schedule",
-    run: (app, task, reference) => app.periodic.resume(task, reference),
+    run: async (app, task, reference) => {
+      await app.periodic.resume(task, reference);
+      context.print(["Resumed", task, reference.periodicId].join(" ").trimEnd());
+    },
   });
 }
 

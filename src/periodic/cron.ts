@@ -71,8 +71,12 @@ function newPattern(cron: string, timezone: string): Cron {
   try {
     return new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
   } catch (error) {
-    const reason = messageOf(error).replace(/^CronPattern: /, "");
-    throw new InvalidOptionError("cron", cron, `is not a cron expression: ${reason}. ${FORM}`);
+    // What the library says of the number of fields is wrong for its mode, and quotes what is quoted already.
+    const reason = messageOf(error)
+      .replace(/^CronPattern: /, "")
+      .replace(/\.+$/, "");
+    const detail = reason.includes("space separated parts") ? "" : `: ${reason}`;
+    throw new InvalidOptionError("cron", cron, `is not a cron expression${detail}. ${FORM}`);
   }
 }
 

@@ -136,7 +136,8 @@ function checkInterval(option: string, duration: Duration): number {
 function checkQueues(queues: readonly string[] | undefined): readonly string[] | undefined {
   if (queues === undefined) return undefined;
   if (!Array.isArray(queues) || queues.length === 0) {
-    throw new InvalidOptionError("queues", queues, "is not a list of queue names. Leave it out for all queues.");
+    const problem = Array.isArray(queues) ? "has no names" : "is not a list of queue names";
+    throw new InvalidOptionError("queues", queues, `${problem}. Leave it out for all queues.`);
   }
   return [...new Set(queues.map((queue) => checkName("queues", queue)))];
 }

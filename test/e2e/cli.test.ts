@@ -183,7 +183,7 @@ describe("periodic", () => {
   test("pauses, runs and lists schedules", async () => {
     const app = { PROCRASTINATE_APP: "src/app.ts:scheduled" };
     const reference = ["greet", "--periodic-id", "hello"];
-    expect(await cli(["periodic", "pause", ...reference], app)).toEqual({ code: 0, output: "" });
+    expect(await cli(["periodic", "pause", ...reference], app)).toEqual({ code: 0, output: "Paused greet hello\n" });
     expect(await cli(["periodic", "run", ...reference], app)).toEqual({ code: 0, output: "1\n" });
     const { output } = await cli(["periodic", "list", "--json"], app);
     const [schedule] = output
@@ -191,7 +191,7 @@ describe("periodic", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     expect(schedule).toMatchObject({ taskName: "greet", periodicId: "hello", args: { name: "Ada" }, nextTick: null });
-    expect((await cli(["periodic", "resume", ...reference], app)).code).toBe(0);
+    expect(await cli(["periodic", "resume", ...reference], app)).toEqual({ code: 0, output: "Resumed greet hello\n" });
     const table = await cli(["periodic", "list"], app);
     expect(table.output).toMatch(
       /^task +id +cron .*\ngreet +hello +0 3 \* \* \* +UTC +\S+T03:00:00.000Z +- +- +- +code\n$/,
@@ -275,7 +275,7 @@ test.each<[what: string, args: string[], env: Record<string, string>, message: R
     "arguments that are not JSON",
     ["defer", "greet", "{name:1}"],
     {},
-    /: Task "greet": args is not JSON at position 1\.\n$/,
+    /: Task "greet": args is not JSON at position 1\. In a shell it needs quotes around it: '\{"userId":"1"\}'\.\n$/,
   ],
   ["a time without offset", ["defer", "greet", "{}", "--at", "2026-01-01T00:00"], {}, /: --at: .*with its offset/],
 ])("exits with 2 on %s, and says how to mend it", async (_what, args, env, message) => {

@@ -33,7 +33,7 @@ beforeEach(async () => {
     insert into procrastinate_jobs (task_name, queue_name, args, priority) values ('send', 'mail', '{"to": "ada"}', 2);
     insert into procrastinate_jobs (task_name, queue_name, status, ready, attempts, finished_at)
       select 'send', 'mail', 'failed', false, 1, '2030-01-01T00:00:00Z' from generate_series(1, 3);
-    insert into procrastinate_events (job_id, type, at, detail) values (2, 'failed', '2030-01-01T00:00:00Z', '{"message": "no route"}');
+    insert into procrastinate_events (job_id, type, at, detail) values (2, 'failed', '2030-01-01T00:00:00Z', '{"stack": "Error: no route at x", "message": "no route", "cause": {"message": "no cable", "stack": "Error"}}');
     insert into procrastinate_workers (id, name, queues) values (7, 'w', '{mail}') on conflict do nothing;`,
   );
 });
@@ -63,7 +63,9 @@ test("lists jobs by filter and in pages, as a table and as JSON, and shows one w
   );
   expect(JSON.parse(json.output)).toMatchObject({ id: "1", status: "todo", args: { to: "ada" }, priority: 2 });
   expect(shown.output).toMatch(/^field +value\nid +2\nstatus +failed\n/);
-  expect(shown.output).toMatch(/\nat +event +detail\n.* deferred .*\n2030\S+ +failed +\{"message":"no route"\}\n/);
+  expect(shown.output).toMatch(
+    /\nat +event +detail\n.* deferred .*\n2030\S+ +failed +\{"cause":\{"message":"no cable"\},"message":"no route"\}\n/,
+  );
   expect(workers.output).toMatch(/^id +name +queues +jobs .*\n7 +w +mail +0 +false /);
   const worker = { id: "7", name: "w", queues: ["mail"], runningJobs: 0, idle: false };
   expect(JSON.parse(workersJson.output)).toEqual({ ...worker, startedAt: DATE, lastHeartbeat: DATE });

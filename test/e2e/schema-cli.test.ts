@@ -244,7 +244,7 @@ describe("schema add for Drizzle", () => {
   });
 
   test.each([
-    [[], /--path: undefined says no file\. Say which to write: --path src\/procrastinate-schema\.ts/],
+    [[], /--path: undefined is no path\. Say which file to write: --path src\/procrastinate-schema\.ts/],
     [["--path", "none/queue.ts"], /--path: "none\/queue\.ts" is in no folder that exists/],
     [["--path", "queue.sql"], /is no file of TypeScript or JavaScript/],
     [["--path", "queue.ts", "--ignore"], /--ignore: true is for Prisma/],

@@ -52,6 +52,9 @@ describe("a cron expression", () => {
   });
 
   test("of no type but text", () => {
+    expect(() => parseCron({ cron: "@fortnightly", timezone: "UTC" })).toThrow(
+      'cron: "@fortnightly" is not a cron expression. Give it 5 fields',
+    );
     expect(() => parseCron({ cron: 5 as never, timezone: "UTC" })).toThrow("cron: 5 is not a cron expression");
   });
 

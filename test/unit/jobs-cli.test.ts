@@ -75,7 +75,7 @@ describe("many jobs", () => {
     // Nor is it confirmed by the environment.
     const env = { [`PROCRASTINATE_JOBS_${name.toUpperCase()}_YES`]: "1" };
     const { error, printed } = await runCli(["jobs", name, ...args], { app: { jobs: untouched }, env });
-    expect(error).toMatchObject({ message: `--yes: false is the default: ${message} To do so, add --yes.` });
+    expect(error).toMatchObject({ message: `--yes: false changes nothing: ${message} To do so, add --yes.` });
     expect(printed).toEqual([]);
     expect(untouched.count).toHaveBeenCalledTimes(1);
     const changed = jobs();

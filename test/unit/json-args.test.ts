@@ -11,8 +11,8 @@ test.each([
 });
 
 test.each([
-  ["{secret:1}", /^is not JSON at position 1\.$/],
-  ['{"a":secret}', /^is not JSON\.$/],
+  ["{secret:1}", /^is not JSON at position 1\. In a shell /],
+  ['{"a":secret}', /^is not JSON\. In a shell /],
   ['["secret"]', /^is not a JSON object, like/],
   [
     '{"secret":"9007199254740993","n":9007199254740993}',

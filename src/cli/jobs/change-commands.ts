@@ -94,7 +94,9 @@ function addChange(command: Command, context: CommandContext, toChange: () => Ch
     if (filter === undefined) return changeEach(ids, (id) => change.one(jobs, id), context, json);
     const count = () => countOf(jobs, filter, change.allowed);
     if (!yes && (filter === "all" || change.isFinal)) {
-      const fix = `is the default: ${await count()} jobs would be ${change.outcome}. To do so, add --yes.`;
+      const found = await count();
+      const jobs = found === 1 ? "1 job" : `${found} jobs`;
+      const fix = `changes nothing: ${jobs} would be ${change.outcome}. To do so, add --yes.`;
       throw new InvalidOptionError("--yes", yes, fix);
     }
     const counts = await withProgress(count, (onProgress) => change.many(jobs, filter, { onProgress }));

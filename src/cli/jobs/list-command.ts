@@ -51,10 +51,17 @@ export function addShowCommand(jobs: Command, context: CommandContext): void {
     context.print("");
     printRows(
       context,
-      history.map(({ at, type, detail }) => ({ at, event: type, detail })),
+      history.map(({ at, type, detail }) => ({ at, event: type, detail: withoutStacks(detail) })),
       { json },
     );
   });
+}
+
+/** Of an error and its causes: a stack in a cell cannot be read. */
+function withoutStacks(detail: unknown): Cell {
+  if (typeof detail !== "object" || detail === null || !("stack" in detail)) return detail as Cell;
+  const { stack: _, ...rest } = detail;
+  return "cause" in rest ? { ...rest, cause: withoutStacks(rest.cause) } : rest;
 }
 
 function toRow(job: StoredJob): Record<string, Cell> {

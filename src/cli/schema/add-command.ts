@@ -89,7 +89,7 @@ function planDrizzle(appFolder: string, path: string | undefined, tables: TableO
     throw new InvalidOptionError(
       "--path",
       path,
-      "says no file. Say which to write: --path src/procrastinate-schema.ts.",
+      "is no path. Say which file to write: --path src/procrastinate-schema.ts.",
     );
   }
   const file = resolve(appFolder, path);

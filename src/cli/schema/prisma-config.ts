@@ -45,7 +45,7 @@ async function readConfig(appFolder: string): Promise<Said | undefined> {
   const file = join(appFolder, name);
   let config: { readonly schema?: unknown };
   try {
-    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true });
+    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true, interopDefault: false });
     config = (await jiti.import<typeof config>(file, { default: true })) ?? {};
   } catch (cause) {
     throw new SchemaFileError(`${name} could not be loaded. Mend it, or ${GIVE_PATH}.`, { cause });
