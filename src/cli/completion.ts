@@ -1,6 +1,7 @@
 import type { Complete, RootCommand } from "@bomb.sh/tab";
 import tab from "@bomb.sh/tab/commander";
 import type { Command } from "commander";
+import { JOB_STATUSES } from "../job.ts";
 import { BASH_COMPLETION } from "./bash-completion.ts";
 import type { CommandContext } from "./command-context.ts";
 import { loadNames, NO_NAMES, type OfferedNames } from "./offered-names.ts";
@@ -54,6 +55,8 @@ async function complete(completion: RootCommand, words: readonly string[], conte
     for (const [name, taken] of [...command.options, ...command.arguments]) {
       const wanted = NAMED[name];
       if (wanted !== undefined) taken.handler = handlerOf(wanted);
+      if (name === "status")
+        taken.handler = offering(JOB_STATUSES.map((status) => withOthers(status, words.at(-1) ?? "")));
     }
   }
   const print = (): void => completion.parse([...words]);

@@ -128,6 +128,7 @@ test("bash completes commands, options and their values, also behind an equals s
   expect(await completed("procrastinate queues ")).toEqual(["list", "pause", "resume", "help"]);
   expect(await completed("procrastinate worker --conc")).toEqual(["--concurrency"]);
   expect(await completed("procrastinate --log-format=j")).toEqual(["json"]);
+  expect(await completed("procrastinate jobs list --status=failed,a")).toEqual(["failed,aborted"]);
   expect(await completed("procrastinate nothing-of-the-kind x")).toEqual([]);
 });
 
