@@ -23,3 +23,15 @@ export async function retryTransient<T>(
     }
   }
 }
+
+/**
+ * Does what follows a commit. A failure must not let the committed part be written again, or seem not to have happened;
+ * what is left undone the workers find sooner or later.
+ */
+export async function followCommit(write: () => Promise<unknown>): Promise<void> {
+  try {
+    await retryTransient(write);
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+  }
+}

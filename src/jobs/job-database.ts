@@ -2,7 +2,7 @@ import type { Connector } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
 import { InvalidOptionError, ProcrastinateError } from "../errors.ts";
 import { checkTransaction } from "../option-checks.ts";
-import { retryTransient } from "../retry-transient.ts";
+import { followCommit, retryTransient } from "../retry-transient.ts";
 import { promoteLocks } from "../sql/promote-locks.ts";
 import { type QueueSql, queueSql, type TableNames } from "../sql/statement.ts";
 
@@ -46,7 +46,7 @@ export class JobDatabase<Tx> {
     const sql = this.reading(tx);
     if (tx !== undefined) return work({ sql, inTransaction: true });
     const changed = await retryTransient(() => work({ sql, inTransaction: false }));
-    if (changed.locks.length > 0) await retryTransient(() => promoteLocks(sql, changed.locks));
+    if (changed.locks.length > 0) await followCommit(() => promoteLocks(sql, changed.locks));
     return changed;
   }
 

@@ -63,5 +63,5 @@ export async function cancelJobs(
   { abort, deleteJobs, inTransaction }: CancelRequest,
 ): Promise<ChangedBatch<CancelOutcome>> {
   const values = [...batchValues(batch), abort, deleteJobs, inTransaction];
-  return deleteEventsOf(sql, parseChanged<CancelOutcome>(await run<ChangedRow>(sql, values)));
+  return deleteEventsOf(sql, parseChanged<CancelOutcome>(await run<ChangedRow>(sql, values)), { inTransaction });
 }

@@ -1,3 +1,4 @@
+import { followCommit } from "../retry-transient.ts";
 import type { ChangedBatch } from "./changed-batch.ts";
 import { numberArray, type QueueSql, statement } from "./statement.ts";
 
@@ -20,8 +21,14 @@ export async function deleteEvents(sql: QueueSql, jobIds: readonly bigint[]): Pr
  * Deletes the events of jobs that a statement deleted, once more: it did not see those that were written while it waited
  * for the rows of these jobs.
  */
-export async function deleteEventsOf<Batch extends ChangedBatch<string>>(sql: QueueSql, batch: Batch): Promise<Batch> {
+export async function deleteEventsOf<Batch extends ChangedBatch<string>>(
+  sql: QueueSql,
+  batch: Batch,
+  { inTransaction }: { readonly inTransaction: boolean },
+): Promise<Batch> {
   const ids = batch.jobs.filter(([, , outcome]) => outcome === "deleted").map(([id]) => id);
-  if (ids.length > 0) await deleteEvents(sql, ids);
+  if (ids.length === 0) return batch;
+  if (inTransaction) await deleteEvents(sql, ids);
+  else await followCommit(() => deleteEvents(sql, ids));
   return batch;
 }

@@ -44,7 +44,7 @@ function heads(t: TableNames): string {
 /**
  * Followers that a head takes with it, in order; `ok` until the first that is not due or in another queue.
  *
- * All heads share what the claim has room for beyond them, so that there is none when many locks wait. The first heads
+ * All heads share what the claim has room for beyond its candidates, so that there is none when many locks wait. The first heads
  * then take $7 followers of their own priority in place of other heads: a lane of eight costs little more than one job.
  */
 function followers(t: TableNames): string {
@@ -53,7 +53,7 @@ function followers(t: TableNames): string {
   from (
     select r.*, greatest(share, case when r.place <= $3::int / ($7::int + 1) then $7::int end) as most from (
       select c.head, c.id, c.lock, c.priority, row_number() over (order by c.head) as place,
-             greatest(0, $3::int / count(*) over () - 1) as share
+             greatest(0, ($3::int - (select count(*) from could)) / count(*) over ()) as share
       from could c where c.lock is not null
     ) r
   ) r

@@ -31,5 +31,6 @@ export async function removeJobs(
   return deleteEventsOf(
     sql,
     parseChanged<"deleted">(await run<ChangedRow>(sql, [...batchValues(batch), inTransaction])),
+    { inTransaction },
   );
 }

@@ -1,6 +1,7 @@
+import { followCommit } from "../retry-transient.ts";
 import { type NewJob, newJobJson } from "./insert-jobs.ts";
 import { notifyIdle } from "./job-row.ts";
-import { promoteLocks } from "./promote-locks.ts";
+import { leaveToWorkers, promoteLocks } from "./promote-locks.ts";
 import { type QueueSql, statement } from "./statement.ts";
 
 /**
@@ -10,7 +11,6 @@ import { type QueueSql, statement } from "./statement.ts";
  * With another lock, a lower priority, or `mutex` and a time to wait for, it may be the head of its former lock no longer: what waited behind it is to
  * be promoted, which can only be done after the commit. Until then a fetch sees it as the head, and sets others aside
  * behind it. So a transaction that goes on leaves it to the workers, as a notification: these come with the commit.
- * A lock whose JSON would be too long for one (8,000 bytes, of which a control character takes six) is swept for.
  */
 const run = statement(
   "replace_waiting_job",
@@ -34,12 +34,11 @@ with waiting as (
 ), changed as (
   select queue_name, case when wake_at is null then 0 else extract(epoch from wake_at - now())::float8 * 1000 end as delay_ms from replaced
 ), notified as materialized (${notifyIdle(t, "changed")}
-), left_to_workers as materialized (
-  select pg_notify('${t.channel.replaceAll("'", "''")}', case when octet_length(p.payload) < 8000 then p.payload else '{"sweep": true}' end)
-  from (select json_build_object('promote', r.left_lock)::text as payload from replaced r where r.left_lock is not null and $2::boolean) p
-)
+), left_locks as (
+  select left_lock as lock from replaced
+), left_to_workers as materialized (${leaveToWorkers(t, "left_locks", "$2::boolean")})
 select (select id::text from replaced) as id, (select left_lock from replaced) as "leftLock", (select sent::int from notified) as notified,
-       (select count(*)::int from left_to_workers) as told`,
+       (select told from left_to_workers) as "leftToWorkers"`,
 );
 
 /** Replaces the job that waits under the queueing lock of `job` and gives its id; undefined when none waits. */
@@ -49,7 +48,8 @@ export async function replaceWaitingJob(
   { inTransaction }: { readonly inTransaction: boolean },
 ): Promise<bigint | undefined> {
   const row = await run<{ id: string | null; leftLock: string | null }>(sql, [newJobJson(job), inTransaction]);
-  if (row.id === null) return undefined;
-  if (row.leftLock !== null && !inTransaction) await promoteLocks(sql, [row.leftLock]);
-  return BigInt(row.id);
+  const { id, leftLock } = row;
+  if (id === null) return undefined;
+  if (leftLock !== null && !inTransaction) await followCommit(() => promoteLocks(sql, [leftLock]));
+  return BigInt(id);
 }

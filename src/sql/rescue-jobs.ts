@@ -1,5 +1,5 @@
 import type { EventDetail } from "./end-jobs.ts";
-import { notifyIdle, queueingKeyAgain } from "./job-row.ts";
+import { notifyIdle, PATIENCE, queueingKeyAgain } from "./job-row.ts";
 import { numberArray, type QueueSql, statement, type TableNames } from "./statement.ts";
 
 /**
@@ -17,7 +17,8 @@ export function runningJobs(t: TableNames, isOfWorkers: string): string {
 }
 
 /**
- * $1 workers, $2 milliseconds without a heartbeat, $3 rescues at most, $4 the detail of an event.
+ * $1 workers, $2 milliseconds without a heartbeat, $3 rescues at most, $4 the detail of an event, $5 whether they take
+ * their queueing keys again.
  *
  * Not every job of a dead worker was running: some were only fetched ahead. The first rescue counts for all of them.
  * From then on a worker marks such a job before it runs it (`wake_at` infinity), and only marked ones are counted: so
@@ -32,7 +33,8 @@ const run = statement(
   (t) => `
 with dead as materialized (
   select id from ${t.workers} where id = any($1::text::bigint[])
-    and last_heartbeat < now() - $2::float8 * interval '1 millisecond' for update skip locked
+    and last_heartbeat < now() - $2::float8 * interval '1 millisecond'
+  limit ${PATIENCE} for update skip locked
 ), running as materialized (${runningJobs(t, "j.worker_id = any(array(select id from dead))")}
 ), verdicts as materialized (
   select j.ctid as tid, j.id, j.rescues + counted as rescues,
@@ -44,7 +46,7 @@ with dead as materialized (
   select r.lock from running r where r.lock is not null and r.tid not in (select tid from verdicts)
 ), again as (
   update ${t.jobs} j set status = 'todo', worker_id = null, started_at = null, running_lock = null, rescues = v.rescues,
-         ready = true, wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from verdicts", "true")}
+         ready = true, wake_at = null, queueing_key = ${queueingKeyAgain(t, "select id from verdicts", "$5")}
   from verdicts v where j.ctid = v.tid and v.status = 'todo' and (j.lock is null or j.lock not in (select lock from held))
   returning j.id, j.queue_name, 0 as delay_ms, j.lock
 ), ended as (
@@ -74,6 +76,8 @@ export interface RescueRequest {
   readonly maxRescues: number;
   /** Recorded with a job that fails for it. */
   readonly detail: EventDetail;
+  /** Take their queueing locks again, as far as these are free, which may have to wait for another transaction. */
+  readonly withKeys: boolean;
 }
 
 export interface Rescued {
@@ -87,8 +91,8 @@ export interface Rescued {
 
 /** Takes the jobs of dead workers back, and removes these workers. */
 export async function rescueJobs(sql: QueueSql, request: RescueRequest): Promise<Rescued> {
-  const { workerIds, stalledAfterMs, maxRescues, detail } = request;
-  const values = [numberArray(workerIds), stalledAfterMs, maxRescues, JSON.stringify(detail)];
+  const { workerIds, stalledAfterMs, maxRescues, detail, withKeys } = request;
+  const values = [numberArray(workerIds), stalledAfterMs, maxRescues, JSON.stringify(detail), withKeys];
   const row = await run<{ workers: string | null; rescued: number; ended: number; locks: string | null }>(sql, values);
   return {
     workerIds: row.workers === null ? [] : (JSON.parse(row.workers) as string[]).map(BigInt),

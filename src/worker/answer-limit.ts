@@ -15,7 +15,7 @@ export interface AnswerLimitOptions {
  * Gives a statement up that is not answered in time, as if its connection were lost, so that it is sent again over
  * another one. A connection that a firewall forgot stays silent until the operating system gives it up, which takes a
  * quarter of an hour; meanwhile the heartbeat, over another one, would keep others from taking the jobs. All that a
- * worker writes is fenced, so that it does no harm twice.
+ * worker writes is fenced, so that it does no harm twice; only log lines of a handler may be there twice.
  *
  * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end.
  */

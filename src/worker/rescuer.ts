@@ -85,7 +85,11 @@ export class Rescuer implements Service {
     const message = `The job was taken back from dead workers more than ${maxRescues} times: it seems to end its process`;
     const detail = { name: "StalledError", message, worker: String(identity.id) };
     const request = { workerIds, stalledAfterMs, maxRescues, detail };
-    const { rescued, ended, locks, ...rest } = await rescueJobs(sql, request);
+    const { rescued, ended, locks, ...rest } = await rescueJobs(sql, { ...request, withKeys: true }).catch((error) => {
+      if (!(error instanceof DatabaseError && error.isLocked)) throw error;
+      // Somebody is about to take one of their queueing locks, and may be for long: they wait beside that job.
+      return rescueJobs(sql, { ...request, withKeys: false });
+    });
     if (rescued + ended > 0 || rest.workerIds.length > 0) events.emit("jobs_rescued", { ...rest, rescued, ended });
     this.#completer.promote(locks);
     if (rescued > 0) this.#onRescued();

@@ -68,6 +68,26 @@ test("a rescued job whose queueing lock was taken meanwhile runs beside the one 
   await until(() => runs === 3);
 });
 
+test("jobs of a dead worker come back while another transaction is about to take the queueing lock of one", async () => {
+  let runs = 0;
+  const task = defineTask({ name: "t", run: () => runs++ });
+  const app = queue.app([task]);
+  const dead = await deadWorker();
+  await app.defer(task, {}, { queueingLock: "once" });
+  await leave(dead, "ready = true");
+  await app.defer(task);
+  await leave(dead, "ready = true");
+  const client = await queue.pool.connect();
+  await client.query("begin");
+  await client.query(
+    "insert into procrastinate_jobs (task_name, queueing_lock, queueing_key) values ('sibling', 'once', 'once')",
+  );
+  await using _worker = startWorker(app);
+  await until(() => runs === 2);
+  await client.query("rollback");
+  client.release();
+});
+
 test("a job that was rescued too often fails, and one whose abort was requested ends as aborted", async () => {
   const task = defineTask({ name: "t", run: () => 1 });
   const app = queue.app([task]);

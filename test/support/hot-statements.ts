@@ -87,7 +87,7 @@ const byIds = (kind: JobKind) => ({ wanted: { ids: idsOf(kind).map(String) }, af
 const cancel = { abort: true, deleteJobs: false, inTransaction: true };
 const again = { dropsQueueingLock: false, atMs: null, inMs: null };
 const list = { wanted: {}, orderBy: "id", direction: "desc", after: undefined, limit: BATCH } as const;
-const dead = { workerIds: [31n, 32n], stalledAfterMs: 60_000, maxRescues: 5, detail: {} };
+const dead = { workerIds: [31n, 32n], stalledAfterMs: 60_000, maxRescues: 5, detail: {}, withKeys: true };
 
 /** Statements by their names, each as the function that sends it. */
 type Sends = Readonly<Record<string, (sql: QueueSql) => Promise<unknown>>>;
@@ -143,7 +143,11 @@ export const OF_MANY: Sends = {
   delete_jobs: (sql) => deleteJobs(sql, idsOf("waiting")),
   delete_aborted_jobs: (sql) => deleteAbortedJobs(sql, idsOf("finished")),
   delete_events: (sql) =>
-    deleteEventsOf(sql, { jobs: idsOf("finished").map((id) => [id, "todo", "deleted"]), last: undefined, locks: [] }),
+    deleteEventsOf(
+      sql,
+      { jobs: idsOf("finished").map((id) => [id, "todo", "deleted"]), last: undefined, locks: [] },
+      { inTransaction: false },
+    ),
   delete_old_jobs: (sql) => deleteOldJobs(sql, old),
   "delete_old_jobs, of a queue": (sql) => deleteOldJobs(sql, { ...old, queue: "q1" }),
   list_ready_queues: (sql) => listReadyQueues(sql, { limit: BATCH, after: "" }),
