@@ -166,3 +166,27 @@ test("a rescued job keeps its priority, its schedule and its place before later 
   await until(() => order.length === 3);
   expect(order).toEqual(["rescued", "later", "less urgent"]);
 });
+
+test("a worker whose row another one wrote anew says again how it is called and what it works on", async () => {
+  const app = queue.app([defineTask({ name: "t", run: () => 1 })]);
+  await using _worker = startWorker(app, { name: "mailer", queues: ["mail"] });
+  const workers = async () => (await queue.pool.query("select id, name, queues from procrastinate_workers")).rows;
+  await until(async () => (await workers()).length === 1);
+  // As the look for jobs of unknown workers does it.
+  await queue.pool.query("update procrastinate_workers set name = 'lost worker', queues = null");
+  await until(async () => (await workers())[0].name === "mailer");
+  expect(await workers()).toMatchObject([{ name: "mailer", queues: ["mail"] }]);
+});
+
+test("a lane takes no room of jobs that come before its followers", async () => {
+  const task = defineTask({ name: "t" });
+  const app = queue.app([task]);
+  await app.defer(task, {}, { lock: "l", priority: 9 });
+  await app.batchDefer(task, Array(9).fill({}), { lock: "l" });
+  await app.batchDefer(task, Array(9).fill({}), { priority: 5 });
+  const sql = queueSql(queue.connector.pool, tableNames());
+  const worker = await registerWorker(sql, { name: "w", queues: undefined });
+  const request = { workerId: worker.id, queues: ["default"], limit: 10, window: 20, followers: 9, ownFollowers: 8 };
+  const { jobs } = await fetchLockedJobs(sql, request);
+  expect(jobs.map(({ priority }) => priority)).toEqual([9, ...Array(9).fill(5)]);
+});
