@@ -129,6 +129,109 @@ test("a job has not ended while its handler runs, though its middleware did not 
   await until(async () => (await queue.jobs())[0]?.status === "failed");
 });
 
+test.each<[what: string, layer: (inside: () => Promise<unknown>) => Promise<unknown>]>([
+  ["gave up waiting", (next) => Promise.race([next(), Promise.reject(new Error("too slow"))])],
+  [
+    "threw before it waited",
+    async (next) => {
+      const inside = next();
+      await Promise.reject(new Error("of something else"));
+      await inside;
+    },
+  ],
+])("a run has not ended while its handler runs, though its middleware %s", async (_what, layer) => {
+  const held = gate();
+  const said: string[] = [];
+  const run = async () => {
+    await held.opened;
+    said.push("handler ended");
+    throw new Error("late");
+  };
+  const app = queue.app([defineTask({ name: "t", run })]);
+  await app.defer(app.getTask("t"), {});
+  const middleware: JobMiddleware = (_context, next) => layer(next).finally(() => said.push("layer ended"));
+  await using unhandled = watchUnhandled();
+  await using started = startWorker(app, { middleware: [middleware] });
+  started.worker.on("job_error", ({ error }) => said.push(String(error)));
+  await until(() => said.length > 0);
+  held.open();
+  await until(async () => (await queue.jobs())[0]?.status === "failed");
+  expect(said).toEqual(["layer ended", "handler ended", expect.stringMatching(/too slow|of something else/)]);
+  expect(unhandled.errors).toEqual([]);
+});
+
+test("a handler that fails while its middleware does something else has failed, and harms nobody", async () => {
+  const failed = gate();
+  const run = async () => {
+    failed.open();
+    throw new Error("unheard");
+  };
+  const task = defineTask({ name: "t", run });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await using unhandled = watchUnhandled();
+  const forgetful: JobMiddleware = async (_context, next) => {
+    void next();
+    await failed.opened;
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const result = await runDueJobs(app, { ...FAST, middleware: [forgetful] });
+  expect(result.failed.map(({ error }) => String(error))).toEqual(["Error: unheard"]);
+  expect(unhandled.errors).toEqual([]);
+});
+
+test.each<[what: string, layer: (inside: Promise<unknown>) => Promise<unknown>]>([
+  ["catch", (inside) => inside.catch(() => 1)],
+  ["then", (inside) => inside.then(undefined, () => 1)],
+  ["allSettled", (inside) => Promise.allSettled([inside])],
+  [
+    "a later await",
+    async (inside) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await inside.catch(() => 1);
+    },
+  ],
+])("middleware has heard what it takes by %s, and may make a success of it", async (_what, layer) => {
+  const task = defineTask({ name: "t", run: () => Promise.reject(new Error("heard")) });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await using unhandled = watchUnhandled();
+  const { succeeded } = await runDueJobs(app, { ...FAST, middleware: [(_context, next) => layer(next())] });
+  expect(succeeded).toHaveLength(1);
+  expect(unhandled.errors).toEqual([]);
+});
+
+test("a call of next after the end of the middleware starts nothing, and harms nobody", async () => {
+  let hasRun = false;
+  const task = defineTask({ name: "t", run: () => (hasRun = true) });
+  const app = queue.app([task]);
+  await app.defer(task);
+  await using unhandled = watchUnhandled();
+  const late = gate();
+  const refused: unknown[] = [];
+  const middleware: JobMiddleware = async (_context, next) => {
+    void late.opened.then(() => {
+      void next();
+      return next().catch((error: unknown) => refused.push(error));
+    });
+  };
+  const { succeeded } = await runDueJobs(app, { ...FAST, middleware: [middleware] });
+  expect(succeeded).toHaveLength(1);
+  late.open();
+  await until(() => refused.length > 0);
+  expect(refused).toEqual([expect.objectContaining({ code: "middleware", message: expect.stringContaining('"t"') })]);
+  expect(hasRun).toBe(false);
+  expect(unhandled.errors).toEqual([]);
+});
+
+/** Rejections that nobody handles: outside of a test they end the process. */
+function watchUnhandled(): AsyncDisposable & { readonly errors: readonly unknown[] } {
+  const errors: unknown[] = [];
+  const note = (error: unknown): number => errors.push(error);
+  process.on("unhandledRejection", note);
+  return { errors, [Symbol.asyncDispose]: async () => void process.off("unhandledRejection", note) };
+}
+
 test("what the schema refuses is seen by middleware, an unknown task is not, and timeouts hold for both", async () => {
   const seen: unknown[] = [];
   const middleware: JobMiddleware = async ({ job, signal }, next) => {
