@@ -42,6 +42,14 @@ export class DatabaseError extends ProcrastinateError {
     return state === undefined || /^(08|57P0|53300|25006)/.test(state);
   }
 
+  /**
+   * Postgres says that it did nothing. Otherwise nobody knows: no answer came, or one of a Postgres that was about to
+   * crash, which is what it does when it cannot write its log (53, 58, XX).
+   */
+  get isRefusal(): boolean {
+    return !this.isConnectionLoss && !/^(40003|53|58|XX)/.test(this.sqlState ?? "");
+  }
+
   /** The data of the statement was refused, so that other data might have passed. */
   get isDataProblem(): boolean {
     return this.sqlState !== undefined && /^(22|23|54)/.test(this.sqlState);

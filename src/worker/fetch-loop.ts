@@ -79,7 +79,7 @@ export class FetchLoop implements Service {
     this.#parts = parts;
     const { clock, health, options } = parts.runtime;
     const onError = (error: unknown): number => {
-      parts.reconciler.doubt();
+      parts.reconciler.failed(error);
       return health.failed(error, true);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
@@ -94,7 +94,7 @@ export class FetchLoop implements Service {
   async stop(): Promise<void> {
     this.#wakeTimer.clear();
     await this.#loop.stop();
-    await this.#settleAhead().catch(() => this.#parts.reconciler.doubt());
+    await this.#settleAhead().catch((error: unknown) => this.#parts.reconciler.failed(error));
     this.#wakeTimer.clear();
   }
 
@@ -144,9 +144,11 @@ export class FetchLoop implements Service {
 
   async #step(): Promise<number> {
     const { runtime, queues, reconciler } = this.#parts;
-    // What a fetch under way claims is not known yet.
-    if (reconciler.isInDoubt) await this.#settleAhead();
-    await reconciler.reconcile();
+    if (reconciler.isDue) {
+      // What a fetch under way claims is not known yet.
+      await this.#settleAhead();
+      await reconciler.reconcile();
+    }
     if (await this.#fetchTold()) return 0;
     if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
     const ahead = this.#ahead;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
 import { createApp, defineTask, retryStrategy, silentLogger } from "../../src/index.ts";
+import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { gate, startWorker } from "../support/worker-run.ts";
@@ -116,6 +117,100 @@ test.each(["before", "after"] as const)(
     // Each is given up after five seconds.
     await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"), { timeoutMs: 20_000 });
     expect(silent).not.toContain("finish_jobs");
+  },
+);
+
+const refused = (name: string, code: string): DatabaseError =>
+  new DatabaseError(name, Object.assign(new Error("refused"), { code, severity: "ERROR" }));
+
+test("a worker that may not look for what it has claimed unknowingly fetches on, and looks again after a while", async () => {
+  const ran: number[] = [];
+  const task = defineTask({ name: "t", run: ({ n }: { n: number }) => ran.push(n) });
+  const app = queue.app([task]);
+  const lost = losing("fetch_jobs", "after", [1]);
+  let looks = 0;
+  let mayLook = false;
+  const connector: Connector<PoolClient> = {
+    ...lost,
+    pool: {
+      async query(statement, values) {
+        const isLook = statement.name === "list_worker_jobs";
+        if (isLook) looks++;
+        if (isLook && !mayLook) throw refused(statement.name, "57014");
+        return lost.pool.query(statement, values);
+      },
+    },
+  };
+  await app.defer(task, { n: 1 });
+  await using started = startClockedWorker(queue, [task], { connector });
+  const { clock } = started;
+  const passing = (check: () => boolean): Promise<boolean> =>
+    until(() => {
+      clock.pass(10);
+      return check();
+    });
+  await passing(() => looks === 1);
+  await app.defer(task, { n: 2 });
+  await passing(() => ran.length === 1);
+  expect([ran, looks]).toEqual([[2], 1]);
+  mayLook = true;
+  clock.pass(60_000);
+  await passing(() => ran.length === 2);
+  expect([ran, looks]).toEqual([[2, 1], 2]);
+});
+
+test("a worker that is stopped while it may not look does so once more, and leaves its row where that is refused", async () => {
+  const task = defineTask({ name: "t", run: () => undefined });
+  for (const mayLook of [true, false]) {
+    await queue.clear();
+    await queue.pool.query("delete from procrastinate_workers");
+    const lost = losing("fetch_jobs", "after", [1]);
+    let looks = 0;
+    let isStopping = false;
+    const connector: Connector<PoolClient> = {
+      ...lost,
+      pool: {
+        async query(statement, values) {
+          if (statement.name !== "list_worker_jobs") return lost.pool.query(statement, values);
+          looks++;
+          if (!isStopping || !mayLook) throw refused(statement.name, "57014");
+          return lost.pool.query(statement, values);
+        },
+      },
+    };
+    const app = createApp({ connector, tasks: [task], logger: silentLogger });
+    await app.defer(task);
+    const { worker } = startWorker(app, {});
+    await until(() => looks === 1);
+    isStopping = true;
+    await worker.stop();
+    expect(looks).toBe(2);
+    expect((await queue.jobs())[0]?.status).toBe(mayLook ? "todo" : "doing");
+    expect((await queue.pool.query("select 1 from procrastinate_workers")).rowCount).toBe(mayLook ? 0 : 1);
+  }
+});
+
+test.each(["40P01", "40001", "23505"])(
+  "a fetch that Postgres refuses with %s leaves nothing to look for, and is sent again",
+  async (code) => {
+    let isRefused = false;
+    const connector: Connector<PoolClient> = {
+      ...queue.connector,
+      pool: {
+        async query(statement, values) {
+          if (isRefused || statement.name !== "fetch_jobs") return queue.connector.pool.query(statement, values);
+          isRefused = true;
+          throw refused(statement.name, code);
+        },
+      },
+    };
+    const task = defineTask({ name: "t", run: () => undefined });
+    const app = createApp({ connector, tasks: [task], logger: silentLogger });
+    await app.batchDefer(task, [{}, {}]);
+    await using _worker = startWorker(app);
+    await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"));
+    expect(isRefused).toBe(true);
+    expect(queue.sent).not.toContain("list_worker_jobs");
   },
 );
 

@@ -125,6 +125,7 @@ describe("a SQLSTATE", () => {
       ...(error.isTransient ? ["transient"] : []),
       ...(error.isConnectionLoss ? ["connection"] : []),
       ...(error.isDataProblem ? ["data"] : []),
+      ...(error.isRefusal ? [] : ["unknown"]),
     ];
   };
 
@@ -132,14 +133,17 @@ describe("a SQLSTATE", () => {
     ["40001", "serialization failure", ["transient"]],
     ["40P01", "deadlock", ["transient"]],
     ["40002", "integrity at commit", []],
-    ["08006", "connection failure", ["connection"]],
-    ["08P01", "protocol violation", ["connection"]],
-    ["57P01", "admin shutdown", ["connection"]],
-    ["57P03", "cannot connect now", ["connection"]],
+    ["08006", "connection failure", ["connection", "unknown"]],
+    ["08P01", "protocol violation", ["connection", "unknown"]],
+    ["57P01", "admin shutdown", ["connection", "unknown"]],
+    ["57P03", "cannot connect now", ["connection", "unknown"]],
     ["57014", "query canceled", []],
-    ["53300", "too many connections", ["connection"]],
-    ["53200", "out of memory", []],
-    ["25006", "read-only transaction, as after a failover", ["connection"]],
+    ["53300", "too many connections", ["connection", "unknown"]],
+    ["53200", "out of memory", ["unknown"]],
+    ["53100", "disk full", ["unknown"]],
+    ["58030", "I/O error", ["unknown"]],
+    ["40003", "statement completion unknown", ["unknown"]],
+    ["25006", "read-only transaction, as after a failover", ["connection", "unknown"]],
     ["25P02", "aborted transaction", []],
     ["22P05", "untranslatable character", ["data"]],
     ["23505", "unique violation", ["data"]],
@@ -149,7 +153,7 @@ describe("a SQLSTATE", () => {
     ["42703", "undefined column", []],
     ["42501", "no privilege", []],
     ["P0001", "raised by a trigger of the app", []],
-    ["XX000", "internal error", []],
+    ["XX000", "internal error", ["unknown"]],
   ])("%s, %s, is of the right kind", (code, _what, expected) => {
     expect(kinds(code)).toEqual(expected);
   });
