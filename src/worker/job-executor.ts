@@ -127,15 +127,14 @@ export class JobExecutor {
       const layered = this.#runLayers([...middleware, ...(task.middleware as readonly JobMiddleware[])], task, running);
       return this.#untilAbandoned(task, running, layered).catch(fail);
     }
-    const call = (args: unknown): MaybePromise<RunEnd | AbandonedRun> => {
-      if (!task.run) throw new TaskNotRunnableError(task.name);
-      const returned = task.run(args as never, running as never);
-      // A thenable's own `then` may throw.
-      return isThenable(returned) ? this.#untilAbandoned(task, running, returned).catch(fail) : { returned };
-    };
     try {
       const args = validateArgs(task, running.job.args, { quotes: false });
-      return args instanceof Promise ? args.then(call).catch(fail) : call(args);
+      const returned =
+        args instanceof Promise
+          ? args.then((valid) => startHandler(task, running, valid))
+          : startHandler(task, running, args);
+      // A thenable's own `then` may throw.
+      return isThenable(returned) ? this.#untilAbandoned(task, running, returned).catch(fail) : { returned };
     } catch (threw) {
       return fail(threw);
     }
@@ -144,8 +143,7 @@ export class JobExecutor {
   #runLayers(layers: readonly JobMiddleware[], task: AnyTask, running: RunningJob): Promise<unknown> {
     return runMiddleware(layers, running, async () => {
       const args = await validateArgs(task, running.job.args, { quotes: false });
-      if (!task.run) throw new TaskNotRunnableError(task.name);
-      return task.run(args as never, running as never);
+      return startHandler(task, running, args);
     });
   }
 
@@ -192,6 +190,13 @@ interface AbandonedRun {
 
 /** Stands for what such a handler did not throw. */
 const ABANDONED = new Error("The handler ignored its aborted signal");
+
+/** Not once the run was asked to stop, while its schema or a middleware took its time: it may be over. */
+function startHandler(task: AnyTask, running: RunningJob, args: unknown): unknown {
+  if (!task.run) throw new TaskNotRunnableError(task.name);
+  if (running.abortReason !== undefined) throw running.signal.reason;
+  return task.run(args as never, running as never);
+}
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

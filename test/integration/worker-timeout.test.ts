@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { defineTask, JobAbortedError, JobTimeoutError } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
@@ -116,6 +117,61 @@ test.each([
     never.open();
   },
 );
+
+/** A schema that takes its time. */
+const slowSchema = (wait: () => Promise<unknown>): StandardSchemaV1<object, object> => ({
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => wait().then(() => ({ value: value as object })),
+  },
+});
+
+test("a schema that never answers is ended by the timeout, and does not keep the worker from stopping", async () => {
+  let runs = 0;
+  const schema = slowSchema(() => new Promise(() => undefined));
+  const run = () => ++runs;
+  const limited = defineTask({ ...{ name: "limited", ...TIMEOUT }, schema, run });
+  const endless = defineTask({ name: "endless", schema, run });
+  const app = queue.app([limited, endless]);
+  const writer = queue.app([defineTask({ name: "limited" }), defineTask({ name: "endless" })]);
+  await writer.defer(writer.getTask("limited"), {});
+  await writer.defer(writer.getTask("endless"), {});
+  const { worker } = startWorker(app, { ...BRIEF, shutdownGrace: { milliseconds: 10 } });
+  const abandoned: string[] = [];
+  worker.on("job_abandoned", ({ job }) => abandoned.push(job.taskName));
+  await until(async () => (await queue.jobs())[0]?.status === "failed");
+  await until(async () => (await queue.jobs())[1]?.status === "doing");
+  await worker.stop().catch(() => undefined);
+  expect(abandoned).toEqual(["limited", "endless"]);
+  expect((await queue.jobs())[1]?.status).toBe("todo");
+  expect(runs).toBe(0);
+});
+
+test.each([
+  ["a schema", false],
+  ["a middleware", true],
+])("a handler is not begun any more when %s took until the run was given up", async (_what, isMiddleware) => {
+  const held = gate();
+  const answered = gate();
+  let runs = 0;
+  const wait = () => held.opened.then(answered.open);
+  const task = defineTask({
+    ...{ name: "t", ...TIMEOUT },
+    schema: slowSchema(isMiddleware ? () => Promise.resolve() : wait),
+    middleware: isMiddleware ? [(_context, next) => wait().then(next)] : [],
+    run: () => ++runs,
+  });
+  const app = queue.app([task]);
+  const writer = queue.app([defineTask({ name: "t" })]);
+  await writer.defer(writer.getTask("t"), {});
+  await using _worker = startWorker(app, BRIEF);
+  await until(async () => (await queue.jobs())[0]?.status === "failed");
+  held.open();
+  await answered.opened;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(runs).toBe(0);
+});
 
 test("a handler that was given up and then ends, either way, changes nothing and is no longer held against the worker", async () => {
   const ends = [gate(), gate()];
