@@ -74,6 +74,7 @@ export class FetchLoop implements Service {
   #isStream = false;
   readonly #told: ToldJob[] = [];
   readonly #wakeBudget: ScanBudget;
+  #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
@@ -92,7 +93,7 @@ export class FetchLoop implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#wakeTimer.clear();
+    this.#isStopped = true;
     await this.#loop.stop();
     await this.#settleAhead().catch((error: unknown) => this.#parts.reconciler.failed(error));
     this.#wakeTimer.clear();
@@ -100,6 +101,8 @@ export class FetchLoop implements Service {
 
   /** There may be work, in one queue or in any, now or in a while. */
   wake(hint: WakeHint = {}): void {
+    // Its handlers may go on for a while, and a timer would keep the process from ending.
+    if (this.#isStopped) return;
     if (hint.delayMs !== undefined && hint.delayMs > 0) {
       this.#wakeTimer.dueIn(hint.delayMs);
       return;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask } from "../../src/index.ts";
+import { defineTask, retryStrategy } from "../../src/index.ts";
+import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { FAST, gate, startWorker } from "../support/worker-run.ts";
@@ -65,6 +66,29 @@ test("what still runs after the grace period is interrupted and waits again, wit
   await started.worker.stop();
   expect(reasons).toEqual(["shutdown"]);
   expect((await queue.jobs())[0]).toMatchObject({ status: "todo", attempts: 0, ready: true, queueingKey: "q" });
+});
+
+test("a job that fails during a stop, to be retried later, leaves no timer that keeps the process from ending", async () => {
+  const [begun, held] = [gate(), gate()];
+  const task = defineTask({
+    name: "t",
+    retry: retryStrategy({ maxAttempts: 1, wait: { minutes: 30 } }),
+    run: async () => {
+      begun.open();
+      await held.opened;
+      throw new Error("as told");
+    },
+  });
+  await queue.app([task]).defer(task);
+  const { worker, clock } = startClockedWorker(queue, [task]);
+  await begun.opened;
+  const stopped = worker.stop();
+  // The loop has ended by then, and its timer was cleared.
+  await new Promise((resolve) => setImmediate(resolve));
+  held.open();
+  await stopped;
+  expect((await queue.jobs())[0]).toMatchObject({ status: "todo", attempts: 1 });
+  expect(clock.pending).toBe(0);
 });
 
 test("a lane is cut at shutdown: the running member ends, its followers wait again in order", async () => {

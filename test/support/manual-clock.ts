@@ -14,6 +14,11 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  /** How many timers wait. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   timer(ms: number, callback: () => void): () => void {
     const timer = { at: this.#now + ms, callback };
     this.#timers.add(timer);
