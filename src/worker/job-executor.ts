@@ -155,9 +155,9 @@ export class JobExecutor {
       const { timeoutMs } = task;
       const stopTimeout = timeoutMs === undefined ? undefined : clock.timer(timeoutMs, () => running.abort("timeout"));
       let stopAbandon: (() => void) | undefined;
-      let isOver = false;
       const settle = (end: RunEnd): RunEnd => {
-        isOver = true;
+        // Already here: what comes between this and its outcome asks nobody to stop.
+        running.end();
         stopTimeout?.();
         stopAbandon?.();
         this.#abandoned.delete(job.id);
@@ -169,8 +169,6 @@ export class JobExecutor {
         (threw: unknown) => settle({ threw }),
       );
       running.onAbort(() => {
-        // Its last notes may find out that the lease is lost.
-        if (isOver) return;
         stopAbandon ??= clock.timer(options.abandonAfterMs, () => {
           this.#abandoned.add(job.id);
           events.emit("job_abandoned", { job });

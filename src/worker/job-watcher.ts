@@ -66,8 +66,6 @@ export class JobWatcher implements Service {
       throw error;
     });
     health.ok();
-    // Some of them may be over by now.
-    for (const running of watched) if (!this.#executor.running.has(running)) byJob.delete(running.job);
     for (const job of abortRequested) byJob.get(job)?.abort("user_request");
     // One that completed in its own transaction is no longer running either.
     for (const job of lost) if (!byJob.get(job)?.completed) byJob.get(job)?.abort("lease_lost");

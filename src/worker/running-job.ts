@@ -81,11 +81,16 @@ export class RunningJob implements JobContext {
     if (this.#abortReason) callback();
   }
 
-  /** Asks the run to stop. The first reason stays, but for a lost lease, which overrides any. */
+  /**
+   * Asks the run to stop. The first reason stays, but for a lost lease, which overrides any. Of a run that is over that
+   * is remembered, as its outcome may not be decided yet; nobody is left to be asked.
+   */
   abort(reason: AbortReason): void {
-    if (this.#abortReason !== undefined && reason !== "lease_lost") return;
+    const isLost = reason === "lease_lost";
+    if (!isLost && (this.#abortReason !== undefined || this.#hasEnded)) return;
     const isNew = this.#abortReason !== reason;
     this.#abortReason = reason;
+    if (this.#hasEnded) return;
     if (isNew) this.#runtime.events.emit("abort_job", { job: this.job, reason });
     this.#controller?.abort(toError(reason));
     this.#onAbort?.();

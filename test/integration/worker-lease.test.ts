@@ -219,6 +219,57 @@ test("a handler that is over when its worker learns that the job is lost is not 
   expect(events).toEqual(["lease_lost"]);
 });
 
+/** Notes what is said of a run's stop, while the statement of that name waits before Postgres gets it. */
+async function stopsSaid(name: string, run: (context: JobContext) => unknown) {
+  const [asked, sent] = [gate(), gate()];
+  const events: string[] = [];
+  const task = defineTask({ name: "t", run: (_args, context) => run(context) });
+  const app = queue.app([task], {
+    connector: {
+      ...queue.connector,
+      pool: {
+        query: async <Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) => {
+          if (statement.name === name) asked.open();
+          if (statement.name === name) await sent.opened;
+          return queue.connector.pool.query<Row>(statement, values);
+        },
+      },
+    },
+  });
+  await app.defer(task);
+  const { worker } = start(app as never, { abandonAfter: { milliseconds: 1 } });
+  for (const said of ["abort_job", "job_abandoned", "lease_lost", "job_success"] as const)
+    worker.on(said, () => events.push(said));
+  await asked.opened;
+  return { worker, sent, events };
+}
+
+test("a handler whose last notes learn that the job is lost is not asked to stop", async () => {
+  const over = gate();
+  const { worker, sent, events } = await stopsSaid("note_job", (context) => {
+    context.progress(1);
+    return over.opened;
+  });
+  await queue.pool.query("update procrastinate_jobs set lease = lease + 1");
+  over.open();
+  await over.opened;
+  await new Promise((resolve) => setImmediate(resolve));
+  sent.open();
+  await until(() => events.includes("lease_lost"));
+  await worker.stop();
+  expect(events).toEqual(["lease_lost"]);
+});
+
+test("a handler whose outcome is written before the worker looks after it is not said to have lost its job", async () => {
+  const over = gate();
+  const { worker, sent, events } = await stopsSaid("check_running_jobs", () => over.opened);
+  over.open();
+  await until(async () => (await queue.jobs())[0]?.status === "succeeded");
+  sent.open();
+  await worker.stop();
+  expect(events).toEqual(["job_success"]);
+});
+
 test("a handler that completes twice in one transaction learns that it did so", async () => {
   const errors: unknown[] = [];
   const task = defineTask({
