@@ -5,6 +5,8 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 const PAGE = 1000;
 const PAUSE_MS = 60_000;
+/** Where nobody hears which locks to look at. A page takes milliseconds. */
+const DEAF_PAUSE_MS = 5000;
 const PAGE_PAUSE_MS = 1000;
 
 /**
@@ -14,6 +16,7 @@ const PAGE_PAUSE_MS = 1000;
 export class LockSweeper implements Service {
   readonly #runtime: WorkerRuntime;
   readonly #completer: JobCompleter;
+  readonly #isListening: () => boolean;
   readonly #loop: Loop;
   /** Named since the last step: one statement for all that come in one packet. */
   readonly #named = new Set<string>();
@@ -22,9 +25,11 @@ export class LockSweeper implements Service {
   /** A whole sweep is wanted that begins from now on. */
   #isAsked = false;
 
-  constructor(runtime: WorkerRuntime, completer: JobCompleter) {
+  /** @param isListening Whether notifications arrive. */
+  constructor(runtime: WorkerRuntime, completer: JobCompleter, isListening: () => boolean) {
     this.#runtime = runtime;
     this.#completer = completer;
+    this.#isListening = isListening;
     const { clock, health } = runtime;
     this.#loop = new Loop({ clock, step: () => this.#step(), onError: (error) => health.failed(error) });
   }
@@ -62,12 +67,18 @@ export class LockSweeper implements Service {
   }
 
   async #sweepPage(): Promise<void> {
-    const { sql, health, clock, random } = this.#runtime;
+    const { sql, health, clock } = this.#runtime;
     if (this.#from === "") this.#isAsked = false;
     const { idle, next } = await sweepLocks(sql, { from: this.#from, limit: PAGE });
     health.ok();
     this.#completer.promote(idle);
     this.#from = next ?? "";
-    this.#sweepAt = clock.now() + (next === undefined ? PAUSE_MS * (0.5 + random()) : PAGE_PAUSE_MS);
+    this.#sweepAt = clock.now() + (next === undefined ? this.#pauseMs : PAGE_PAUSE_MS);
+  }
+
+  get #pauseMs(): number {
+    const { options, random } = this.#runtime;
+    const deafMs = Math.max(options.pollingIntervalMs ?? DEAF_PAUSE_MS, PAGE_PAUSE_MS);
+    return (this.#isListening() ? PAUSE_MS : Math.min(deafMs, PAUSE_MS)) * (0.5 + random());
   }
 }

@@ -80,7 +80,7 @@ export class WorkerParts {
     this.#watcher = new JobWatcher(runtime, this.#executor, this.#dispatcher);
     const silentUntil = (): number => this.#presence.silentUntil;
     this.#rescuer = new Rescuer({ runtime, completer: this.#completer, silentUntil, onRescued: wake });
-    this.#sweeper = new LockSweeper(runtime, this.#completer);
+    this.#sweeper = new LockSweeper(runtime, this.#completer, isListening);
     this.#services = runtime.services.map((make) => make(runtime));
     this.#pruner = new JobPruner(runtime);
     this.#listener = new Listener(runtime, {

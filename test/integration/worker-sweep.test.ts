@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { defineTask } from "../../src/index.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { sweepLocks } from "../../src/sql/sweep-locks.ts";
+import { startClockedWorker } from "../support/clocked-worker.ts";
+import type { ManualClock } from "../support/manual-clock.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { startWorker } from "../support/worker-run.ts";
@@ -31,6 +33,26 @@ test("a worker that starts lets the jobs run whose locks were left alone, also o
   await using _worker = startWorker(queue.app([task]));
   await until(() => ran.length === 3);
   expect(ran.toSorted()).toEqual(["", "", "a"]);
+});
+
+/** Lets ten seconds pass at most, while a regular sweep comes after thirty at the soonest. */
+const soon = (clock: ManualClock, check: () => boolean | Promise<boolean>): Promise<boolean> => {
+  let left = 100;
+  return until(() => {
+    if (left-- > 0) clock.pass(100);
+    return check();
+  });
+};
+
+test("a worker that hears nothing soon lets the jobs run whose head was taken away in a transaction", async () => {
+  const app = queue.app([task]);
+  const head = await app.defer(task, {}, { lock: "l", scheduleIn: { days: 1 } });
+  const follower = await app.defer(task, {}, { lock: "l" });
+  await using deaf = startClockedWorker(queue, [task], { listen: false, pollingInterval: { seconds: 5 } });
+  await until(async () => (await queue.jobs()).some(({ id, ready }) => id === follower && !ready));
+  await until(() => queue.sent.includes("sweep_locks"));
+  await queue.transaction((tx) => app.jobs.cancel(head, { tx }));
+  await soon(deaf.clock, () => ran.length === 1);
 });
 
 test("jobs with the empty lock run in order and one at a time, as those of any lock", async () => {
