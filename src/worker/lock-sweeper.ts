@@ -68,8 +68,12 @@ export class LockSweeper implements Service {
 
   async #sweepPage(): Promise<void> {
     const { sql, health, clock } = this.#runtime;
+    const isAsked = this.#isAsked;
     if (this.#from === "") this.#isAsked = false;
-    const { idle, next } = await sweepLocks(sql, { from: this.#from, limit: PAGE });
+    const { idle, next } = await sweepLocks(sql, { from: this.#from, limit: PAGE }).catch((error: unknown) => {
+      this.#isAsked ||= isAsked;
+      throw error;
+    });
     health.ok();
     this.#completer.promote(idle);
     this.#from = next ?? "";

@@ -1,4 +1,7 @@
+import type { PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Connector } from "../../src/connector.ts";
+import { DatabaseError } from "../../src/database-error.ts";
 import { defineTask } from "../../src/index.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { sweepLocks } from "../../src/sql/sweep-locks.ts";
@@ -53,6 +56,29 @@ test("a worker that hears nothing soon lets the jobs run whose head was taken aw
   await until(() => queue.sent.includes("sweep_locks"));
   await queue.transaction((tx) => app.jobs.cancel(head, { tx }));
   await soon(deaf.clock, () => ran.length === 1);
+});
+
+test("a sweep that was asked for and failed is made soon after", async () => {
+  let fails = false;
+  const connector: Connector<PoolClient> = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        if (!fails || statement.name !== "sweep_locks") return queue.connector.pool.query(statement, values);
+        fails = false;
+        throw new DatabaseError(statement.name, new Error("Connection terminated unexpectedly"));
+      },
+    },
+  };
+  await using worker = startClockedWorker(queue, [task], { connector });
+  const isIdle = async (): Promise<boolean> =>
+    (await queue.pool.query("select 1 from procrastinate_workers where idle")).rowCount === 1;
+  await until(async () => queue.sent.includes("sweep_locks") && (await isIdle()));
+  await setAside("a");
+  fails = true;
+  await queue.pool.query("select pg_notify($1, $2)", [tableNames().channel, JSON.stringify({ sweep: true })]);
+  await soon(worker.clock, () => ran.length === 1);
+  expect(fails).toBe(false);
 });
 
 test("jobs with the empty lock run in order and one at a time, as those of any lock", async () => {
