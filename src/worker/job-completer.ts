@@ -92,11 +92,9 @@ export class JobCompleter {
       case "aborted":
         pending.ended.push({ id, lease, job, status: outcome.kind, detail: this.#detail(job, outcome.error) });
         break;
-      case "retry": {
+      case "retry":
         pending.retried.push({ id, lease, job, ...outcome.retry, detail: this.#detail(job, outcome.error) });
-        if (typeof outcome.retry.lock === "string") pending.locks.add(outcome.retry.lock);
         break;
-      }
       case "interrupted":
         pending.released.push(job);
         break;
@@ -147,15 +145,17 @@ export class JobCompleter {
 
   async #promote(locks: readonly string[]): Promise<void> {
     const { health, sql, clock } = this.#runtime;
-    const { promoted, held } = await health.insist(() => promoteLocks(sql, locks));
-    if (promoted > 0) this.#callbacks.onPromoted();
-    const isWaiting = this.#heldLocks.size > 0;
-    for (const lock of held) this.#heldLocks.add(lock);
-    if (isWaiting || held.length === 0 || health.isGivenUp) return;
-    await sleep(clock, HELD_MS);
-    const again = [...this.#heldLocks];
-    this.#heldLocks.clear();
-    await this.#promote(again);
+    // A loop: a transaction that somebody forgot keeps a row locked for hours.
+    for (let some = locks; ; ) {
+      const { promoted, held } = await health.insist(() => promoteLocks(sql, some));
+      if (promoted > 0) this.#callbacks.onPromoted();
+      const isWaiting = this.#heldLocks.size > 0;
+      for (const lock of held) this.#heldLocks.add(lock);
+      if (isWaiting || held.length === 0 || health.isGivenUp) return;
+      await sleep(clock, HELD_MS);
+      some = [...this.#heldLocks];
+      this.#heldLocks.clear();
+    }
   }
 
   #detail(job: Job, error: unknown): ReturnType<typeof errorDetail> {

@@ -147,6 +147,51 @@ test("the next job of a lock whose row is locked meanwhile runs soon after it is
   await until(async () => (await statuses()).includes("next succeeded"), { timeoutMs: 5000 });
 });
 
+test("a job whose row stays locked for long costs a worker no more with each look at it", async () => {
+  const stacks: string[] = [];
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      query: (statement, values) => {
+        if (statement.name === "promote_locks") stacks.push(new Error("who waits for this look").stack ?? "");
+        return queue.connector.pool.query(statement, values);
+      },
+    },
+  };
+  const begun = gate();
+  const held = gate();
+  const first = defineTask({
+    name: "first",
+    run: () => {
+      begun.open();
+      return held.opened;
+    },
+  });
+  const next = defineTask({ name: "next", run: () => 1 });
+  const app = queue.app([first, next], { connector });
+  await app.defer(first, {}, { lock: "l" });
+  await using _worker = startWorker(app, { concurrency: 2 });
+  await begun.opened;
+  await app.defer(next, {}, { lock: "l" });
+  await until(async () => (await queue.jobs())[1]?.ready === false);
+  const { unlock } = await lockRows("task_name = 'next'");
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 100;
+  try {
+    stacks.length = 0;
+    held.open();
+    await until(() => stacks.length >= 5);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    await unlock();
+  }
+  // With the one that waits for them all: each of these frames would stay for as long as the row is locked.
+  const waiting = stacks.map((stack) => stack.split("#promote").length - 1);
+  expect(Math.max(...waiting)).toBe(waiting[0]);
+  expect(waiting[0]).toBeGreaterThan(0);
+  await until(async () => (await statuses()).includes("next succeeded"));
+});
+
 test.each([
   ["commits", "succeeded", "job_success"],
   ["rolls back", "failed", "job_error"],

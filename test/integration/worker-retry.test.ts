@@ -4,7 +4,7 @@ import { runDueJobs } from "../../src/testing/index.ts";
 import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { FAST, startWorker } from "../support/worker-run.ts";
+import { FAST, gate, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -210,6 +210,42 @@ test("what a retry changes is what the next run sees", async () => {
     [2, "other", -3, "after"],
     [3, "other", -3, null],
   ]);
+});
+
+test("a retry with a new lock needs nobody to let it run: it waits in line as any new job does", async () => {
+  const order: string[] = [];
+  const holding = gate();
+  const begun = gate();
+  const moved = defineTask({
+    name: "moved",
+    retry: { decide: () => ({ lock: "l" }) },
+    run: (_args, { attempt, job }) => {
+      order.push(`moved ${attempt} ${job.lock} after ${queue.sent.filter((name) => name === "promote_locks").length}`);
+      if (attempt === 1) throw new Error("again");
+    },
+  });
+  const holder = defineTask({
+    name: "holder",
+    run: async () => {
+      begun.open();
+      await holding.opened;
+      order.push("holder");
+    },
+  });
+  const app = queue.app([moved, holder]);
+  await app.defer(moved);
+  await runDueJobs(app, FAST);
+  expect(order).toEqual(["moved 1 null after 0", "moved 2 l after 0"]);
+  // While somebody else has the lock.
+  order.length = 0;
+  await app.defer(holder, {}, { lock: "l" });
+  await using _worker = startWorker(app, { concurrency: 2 });
+  await begun.opened;
+  const id = await app.defer(moved);
+  await until(async () => (await queue.jobs()).some((job) => job.id === id && job.attempts === 1 && !job.ready));
+  holding.open();
+  await until(() => order.length === 3);
+  expect(order).toEqual([expect.stringContaining("moved 1 null"), "holder", expect.stringContaining("moved 2 l")]);
 });
 
 test("a retry at a moment waits until then; one in the past runs at once, and an impossible year is cut", async () => {
