@@ -1,3 +1,4 @@
+import type { WallClock } from "../clock.ts";
 import { checkSchemaVersion } from "../schema/check-version.ts";
 import { Loop, type Service } from "../service.ts";
 import { beatWorker, registerWorker, unregisterWorker } from "../sql/beat-worker.ts";
@@ -14,7 +15,7 @@ export class WorkerPresence implements Service {
   #idle = false;
   #isStopped = false;
   /** When the last heartbeat that was written was sent. */
-  #aliveAt: number;
+  #alive: Moment;
   /** Whatever was claimed before may have been rescued. */
   #mayBeLostBefore = Number.NEGATIVE_INFINITY;
   #silentUntil = Number.NEGATIVE_INFINITY;
@@ -24,7 +25,7 @@ export class WorkerPresence implements Service {
   constructor(runtime: WorkerRuntime, onMayBeLost: () => void) {
     this.#runtime = runtime;
     this.#onMayBeLost = onMayBeLost;
-    this.#aliveAt = runtime.clock.now();
+    this.#alive = momentOf(runtime.clock);
     const { clock, options, health } = runtime;
     this.#heartbeat = new Loop({
       clock,
@@ -45,7 +46,7 @@ export class WorkerPresence implements Service {
   async start(): Promise<void> {
     const { sql, options, identity, connector } = this.#runtime;
     await checkSchemaVersion(sql, connector.name);
-    this.#aliveAt = this.#runtime.clock.now();
+    this.#alive = momentOf(this.#runtime.clock);
     const { id } = await registerWorker(sql, options);
     identity.id = id;
     await this.#heartbeat.start();
@@ -67,7 +68,7 @@ export class WorkerPresence implements Service {
    * a lost database kept this worker silent for too long. Its writes are fenced; this keeps handlers from starting.
    */
   mayBeLost(claimedAt: number): boolean {
-    return claimedAt < this.#mayBeLostBefore || this.#isSilent(this.#runtime.clock.now());
+    return claimedAt < this.#mayBeLostBefore || this.#isSilent(momentOf(this.#runtime.clock));
   }
 
   /**
@@ -75,12 +76,14 @@ export class WorkerPresence implements Service {
    * that look dead to it may live.
    */
   get silentUntil(): number {
-    const now = this.#runtime.clock.now();
-    return this.#isSilent(now) ? now : this.#silentUntil;
+    const moment = momentOf(this.#runtime.clock);
+    return this.#isSilent(moment) ? moment.now : this.#silentUntil;
   }
 
-  #isSilent(now: number): boolean {
-    return now - this.#aliveAt > SILENT_SHARE * this.#runtime.options.stalledAfterMs;
+  /** By the clock that says more: one does not go on while the machine is suspended, the other may be set back. */
+  #isSilent({ now, wall }: Moment): boolean {
+    const silentMs = Math.max(now - this.#alive.now, wall - this.#alive.wall);
+    return silentMs > SILENT_SHARE * this.#runtime.options.stalledAfterMs;
   }
 
   /** Says whether the worker waits for notifications; resolves when that is visible to all transactions. */
@@ -106,16 +109,25 @@ export class WorkerPresence implements Service {
   #beat(): Promise<void> {
     const { sql, options, identity, clock } = this.#runtime;
     const beat = this.#writing.then(async () => {
-      const sentAt = clock.now();
+      const sent = momentOf(clock);
       const { isNew } = await beatWorker(sql, { ...options, id: identity.id, idle: this.#idle });
-      const mayBeLost = isNew || this.#isSilent(sentAt);
-      this.#aliveAt = sentAt;
+      const mayBeLost = isNew || this.#isSilent(sent);
+      this.#alive = sent;
       if (!mayBeLost) return;
-      this.#mayBeLostBefore = sentAt;
+      this.#mayBeLostBefore = sent.now;
       this.#silentUntil = clock.now();
       this.#onMayBeLost();
     });
     this.#writing = beat.catch(() => undefined);
     return beat;
   }
+}
+
+interface Moment {
+  readonly now: number;
+  readonly wall: number;
+}
+
+function momentOf(clock: WallClock): Moment {
+  return { now: clock.now(), wall: clock.wall() };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Random } from "../clock.ts";
+import type { Random, WallClock } from "../clock.ts";
 import type { Connector } from "../connector.ts";
 import type { WorkerEvents } from "../events.ts";
 import type { Logger } from "../logger.ts";
@@ -25,7 +25,7 @@ export interface WorkerApp {
   readonly logger: Logger;
   /** How long finished jobs are kept; undefined for ever. */
   readonly retention: KeptMs | undefined;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly random: Random;
   /** Makes what each worker does beside its jobs. */
   readonly services: readonly ((runtime: WorkerRuntime) => WorkerService)[];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask } from "../../src/index.ts";
+import { defineTask, type SqlStatement, type SqlValue } from "../../src/index.ts";
+import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { gate, startWorker } from "../support/worker-run.ts";
@@ -86,4 +87,33 @@ test("a worker whose heartbeat is late but within the limit is left alone", asyn
   await until(async () => (await queue.jobs())[0]?.status === "succeeded");
   expect(runs).toBe(1);
   expect((await queue.jobs())[0]?.attempts).toBe(1);
+});
+
+test("a worker whose machine was suspended looks up what it had claimed before it begins that", async () => {
+  const [claimed, answer] = [gate(), gate()];
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      async query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) {
+        const rows = await queue.connector.pool.query<Row>(statement, values);
+        if (statement.name !== "fetch_jobs") return rows;
+        claimed.open();
+        await answer.opened;
+        return rows;
+      },
+    },
+  };
+  const ran: number[] = [];
+  const task = defineTask({ name: "t", run: ({ n }: { n: number }) => ran.push(n) });
+  await queue.app([task]).batchDefer(task, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  await using started = startClockedWorker(queue, [task], { connector, concurrency: 4 });
+  const lost: unknown[] = [];
+  started.worker.on("lease_lost", ({ job }) => lost.push(job.args));
+  await claimed.opened;
+  // Its own clock stands still, while another worker takes one of them.
+  started.clock.setWall(2 * 3_600_000);
+  await queue.pool.query("update procrastinate_jobs set lease = lease + 1, worker_id = 999 where args->>'n' = '2'");
+  answer.open();
+  await until(() => ran.length + lost.length === 3);
+  expect([ran.toSorted(), lost]).toEqual([[1, 3], [{ n: 2 }]]);
 });
