@@ -10,14 +10,16 @@ returning id::text as id`,
 /**
  * $1 id, $2 name, $3 queues, $4 idle. Writes the row anew if it is gone: a worker that was taken for dead goes on
  * under its id, and what it lost meanwhile is fenced by the leases. Its row may be one that another worker wrote for the
- * jobs of an unknown one, without its name and queues.
+ * jobs of an unknown one, without its name and queues. An unchanged list of queues keeps its place: a long one would be
+ * stored anew at each heartbeat (1,000 queues: 38 KB of WAL in place of 227 bytes).
  */
 const beat = statement(
   "beat_worker",
   (
     t,
   ) => `insert into ${t.workers} as w (id, name, queues, idle) values ($1::text::bigint, $2::text, $3::text::text[], $4::boolean)
-on conflict (id) do update set last_heartbeat = now(), idle = excluded.idle, name = excluded.name, queues = excluded.queues
+on conflict (id) do update set last_heartbeat = now(), idle = excluded.idle, name = excluded.name,
+  queues = case when w.queues is distinct from excluded.queues then excluded.queues else w.queues end
 returning (w.xmax = 0) as "isNew"`,
 );
 
