@@ -10,8 +10,8 @@ export const STALLED_AFTER_MS = 2000;
 export const HEARTBEAT_MS = 400;
 /** For a process to load, on a machine with more to do. */
 const START_TIMEOUT_MS = 60_000;
-/** Each has these queues and one of its own, so that a probe can be sent to it alone. */
 export const PAUSED_QUEUE = "paused now and then";
+/** Each has these queues and one of its own, so that a probe can be sent to it alone. */
 export const SHARED_QUEUES = ["default", "locked", PAUSED_QUEUE];
 
 /** A time in which a worker was dead, cut off or told to stop: what explains that its jobs run again. */

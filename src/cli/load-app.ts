@@ -1,9 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createJiti } from "jiti";
 import type { App } from "../app.ts";
 import { AppLoadError } from "../errors.ts";
+import { typescriptLoader } from "./typescript-loader.ts";
 
 /** An app of whatever ORM: the commands never open transactions. */
 export type AnyApp = App<object>;
@@ -54,8 +54,7 @@ function splitPath(path: string): { file: string; name: string | undefined } {
 async function importModule(file: string, path: string): Promise<Record<string, unknown>> {
   try {
     if (JAVASCRIPT.includes(extname(file))) return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true, interopDefault: false });
-    return (await jiti.import(file)) as Record<string, unknown>;
+    return (await typescriptLoader(file).import(file)) as Record<string, unknown>;
   } catch (cause) {
     throw new AppLoadError(`The app module ${path} could not be loaded.`, { cause });
   }

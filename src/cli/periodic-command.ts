@@ -22,14 +22,14 @@ export function addPeriodicCommand(program: Command, context: CommandContext): v
   addScheduleCommand(periodic, context, {
     name: "run",
     description: "defer a job of a schedule now, and print its id",
-    run: async (app, task, reference) => context.print(String(await app.periodic.runNow(task, reference))),
+    run: async (app, task, reference) => String(await app.periodic.runNow(task, reference)),
   });
   addScheduleCommand(periodic, context, {
     name: "pause",
     description: "defer no more jobs of a schedule until it is resumed",
     run: async (app, task, reference) => {
       await app.periodic.pause(task, reference);
-      context.print(["Paused", task, reference.periodicId].join(" ").trimEnd());
+      return `Paused ${nameOf(task, reference)}`;
     },
   });
   addScheduleCommand(periodic, context, {
@@ -37,7 +37,7 @@ export function addPeriodicCommand(program: Command, context: CommandContext): v
     description: "end the pause of a schedule",
     run: async (app, task, reference) => {
       await app.periodic.resume(task, reference);
-      context.print(["Resumed", task, reference.periodicId].join(" ").trimEnd());
+      return `Resumed ${nameOf(task, reference)}`;
     },
   });
 }
@@ -45,8 +45,11 @@ export function addPeriodicCommand(program: Command, context: CommandContext): v
 interface ScheduleCommand {
   readonly name: string;
   readonly description: string;
-  readonly run: (app: AnyApp, task: string, reference: Reference) => Promise<void>;
+  /** Gives what is printed. */
+  readonly run: (app: AnyApp, task: string, reference: Reference) => Promise<string>;
 }
+
+const nameOf = (task: string, { periodicId }: Reference): string => (periodicId ? `${task} ${periodicId}` : task);
 
 function addScheduleCommand(
   periodic: Command,
@@ -57,7 +60,7 @@ function addScheduleCommand(
   command.argument("<task>", "name of the task");
   addOption(command, "--periodic-id <text>", "which schedule of the task, if it has several");
   command.action(async (task: string) => {
-    await run(await context.loadApp(), task, command.opts<Reference>());
+    context.print(await run(await context.loadApp(), task, command.opts<Reference>()));
   });
 }
 

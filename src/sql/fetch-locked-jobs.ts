@@ -44,8 +44,9 @@ function heads(t: TableNames): string {
 /**
  * Followers that a head takes with it, in order; `ok` until the first that is not due or in another queue.
  *
- * All heads share what the claim has room for beyond its candidates, so that there is none when many locks wait. The first heads
- * then take $7 followers of their own priority in place of other heads: a lane of eight costs little more than one job.
+ * All heads share what the claim has room for beyond its candidates, so that there is none when many locks wait. The
+ * first heads then take $7 followers of their own priority in place of other heads: a lane of eight costs little more
+ * than one job.
  */
 function followers(t: TableNames): string {
   return `

@@ -10,7 +10,9 @@ const APP = `
 import { PrismaPg } from "@prisma/adapter-pg";
 import { createApp, defineTask } from "procrastinate";
 import { prismaConnector } from "procrastinate/prisma";
+import greet from "greeting";
 import { Prisma, PrismaClient } from "./generated/client.ts";
+console.log("a default import is", typeof greet);
 const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env["DATABASE_URL"] }) });
 const find = defineTask({
   name: "find",
@@ -40,9 +42,20 @@ afterAll(async () => {
 const cli = (...args: string[]) =>
   folder.run("procrastinate/dist/src/cli/main.js", [...args, "--app", "src/app.ts"], { DATABASE_URL: database.url });
 
-test("a TypeScript app on Prisma gets Prisma's own errors under the command line", async () => {
+test.each([
+  ["ES modules", "module", "object"],
+  ["CommonJS", "commonjs", "function"],
+])("a TypeScript app of %s on Prisma runs under the command line as elsewhere", async (_kind, type, imported) => {
+  folder.write("package.json", JSON.stringify({ name: "app", private: true, type }));
+  // As tsc compiles an `export default`.
+  folder.write("node_modules/greeting/package.json", JSON.stringify({ name: "greeting", main: "index.js" }));
+  folder.write(
+    "node_modules/greeting/index.js",
+    'Object.defineProperty(exports, "__esModule", { value: true }); exports.default = () => "hello";',
+  );
   expect(await cli("defer", "find")).toMatchObject({ code: 0 });
   const { code, output } = await cli("worker", "--one-shot");
+  expect(output).toContain(`a default import is ${imported}\n`);
   expect(output).toContain("P2025");
   expect(code).toBe(0);
 });

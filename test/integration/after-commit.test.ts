@@ -39,16 +39,21 @@ test("a replacement is written once, also when letting go of its former lock fai
   expect((await queue.jobs()).map(({ args }) => args)).toEqual([{ n: 2 }]);
 });
 
+type Deletion = (app: ReturnType<TestQueue["app"]>, id: bigint) => Promise<unknown>;
+const byDelete: Deletion = (app, id) => app.jobs.delete(id);
+const byCancel: Deletion = (app, id) => app.jobs.cancel(id, { delete: true });
+
 test.each([
-  ["a serialization failure", SERIALIZATION],
-  ["a lost connection", LOST],
-])("a deletion has happened, also when %s keeps its last events from being deleted", async (_what, error) => {
+  ["a serialization failure", SERIALIZATION, byDelete],
+  ["a lost connection", LOST, byDelete],
+  ["a serialization failure", SERIALIZATION, byCancel],
+])("a deletion has happened, also when %s keeps its last events from being deleted", async (_what, error, how) => {
   const { app, hasFailed } = appThatFails("delete_events", error);
   const id = await app.defer(task, { n: 1 }, { lock: "a" });
   const next = await app.defer(task, { n: 2 }, { lock: "a" });
   // As a worker leaves a job that is not the head of its lock.
   await queue.pool.query("update procrastinate_jobs set ready = false where id = $1", [next]);
-  await app.jobs.delete(id);
+  await how(app, id);
   expect(hasFailed()).toBe(true);
   expect((await queue.jobs()).map((job) => [job.id, job.ready])).toEqual([[next, true]]);
 });

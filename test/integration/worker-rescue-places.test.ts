@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { defineTask } from "../../src/index.ts";
-import { registerWorker } from "../../src/sql/beat-worker.ts";
+import { beatWorker, registerWorker } from "../../src/sql/beat-worker.ts";
 import { fetchLockedJobs } from "../../src/sql/fetch-locked-jobs.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
@@ -189,4 +189,17 @@ test("a lane takes no room of jobs that come before its followers", async () => 
   const request = { workerId: worker.id, queues: ["default"], limit: 10, window: 20, followers: 9, ownFollowers: 8 };
   const { jobs } = await fetchLockedJobs(sql, request);
   expect(jobs.map(({ priority }) => priority)).toEqual([9, ...Array(9).fill(5)]);
+});
+
+test("a heartbeat stores no long list of queues anew", async () => {
+  const sql = queueSql(queue.connector.pool, tableNames());
+  // Hashes, or Postgres would store them in the row.
+  const hashes = await queue.pool.query("select md5(n::text) as name from generate_series(1, 1000) n");
+  const worker = { name: "w", queues: hashes.rows.map(({ name }) => name as string) };
+  const { id } = await registerWorker(sql, worker);
+  const stored = `select pg_relation_size(reltoastrelid) as bytes from pg_class where oid = 'procrastinate_workers'::regclass`;
+  const before = (await queue.pool.query(stored)).rows;
+  for (let beat = 0; beat < 10; beat++) await beatWorker(sql, { ...worker, id, idle: false });
+  expect(Number(before[0].bytes)).toBeGreaterThan(0);
+  expect((await queue.pool.query(stored)).rows).toEqual(before);
 });

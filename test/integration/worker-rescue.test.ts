@@ -69,23 +69,26 @@ test("a rescued job whose queueing lock was taken meanwhile runs beside the one 
 });
 
 test("jobs of a dead worker come back while another transaction is about to take the queueing lock of one", async () => {
-  let runs = 0;
-  const task = defineTask({ name: "t", run: () => runs++ });
+  const task = defineTask({ name: "t", run: () => 1 });
   const app = queue.app([task]);
   const dead = await deadWorker();
-  await app.defer(task, {}, { queueingLock: "once" });
-  await leave(dead, "ready = true");
-  await app.defer(task);
-  await leave(dead, "ready = true");
+  for (const options of [{ queueingLock: "once" }, {}, {}]) {
+    await app.defer(task, {}, options);
+    await leave(dead, "ready = true");
+  }
   const client = await queue.pool.connect();
-  await client.query("begin");
-  await client.query(
-    "insert into procrastinate_jobs (task_name, queueing_lock, queueing_key) values ('sibling', 'once', 'once')",
-  );
-  await using _worker = startWorker(app);
-  await until(() => runs === 2);
-  await client.query("rollback");
-  client.release();
+  try {
+    await client.query("begin");
+    const columns = "task_name, queueing_lock, queueing_key";
+    await client.query(`insert into procrastinate_jobs (${columns}) values ('sibling', 'once', 'once')`);
+    // One that rescues, and runs none of them.
+    await using _worker = startWorker(app, { queues: ["another"] });
+    await until(async () => (await queue.jobs()).every(({ status }) => status === "todo"));
+    expect((await queue.jobs()).map(({ queueingKey }) => queueingKey)).toEqual([null, null, null]);
+  } finally {
+    await client.query("rollback");
+    client.release();
+  }
 });
 
 test("a job that was rescued too often fails, and one whose abort was requested ends as aborted", async () => {

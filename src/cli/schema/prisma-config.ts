@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { createJiti } from "jiti";
 import { SchemaFileError } from "../../errors.ts";
+import { typescriptLoader } from "../typescript-loader.ts";
 
 const EXTENSIONS = [".js", ".ts", ".mjs", ".cjs", ".mts", ".cts"];
 /** In Prisma's own order. */
@@ -45,8 +44,7 @@ async function readConfig(appFolder: string): Promise<Said | undefined> {
   const file = join(appFolder, name);
   let config: { readonly schema?: unknown };
   try {
-    const jiti = createJiti(pathToFileURL(file).href, { tsconfigPaths: true, interopDefault: false });
-    config = (await jiti.import<typeof config>(file, { default: true })) ?? {};
+    config = (await typescriptLoader(file).import<typeof config>(file, { default: true })) ?? {};
   } catch (cause) {
     throw new SchemaFileError(`${name} could not be loaded. Mend it, or ${GIVE_PATH}.`, { cause });
   }
