@@ -26,8 +26,8 @@ export interface DrizzleDatabase {
 
 export interface DrizzleConnectorOptions {
   /**
-   * Whether single deferrals, and the claim of the one job that an idle worker was told of, are prepared statements, on
-   * node-postgres and postgres.js: half of what a single job costs Postgres is planning. Other statements never are.
+   * Whether deferrals, and the claim of the one job that an idle worker was told of, are prepared statements, on
+   * node-postgres and postgres.js: half of what a single job costs Postgres is planning. A worker's others never are.
    * `true` is for poolers that share connections between transactions and know prepared statements, such as PgBouncer
    * from 1.21 on in its mode `transaction`. Default: where there is no pooler, which the first statement finds out.
    */

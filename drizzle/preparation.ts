@@ -10,9 +10,6 @@ export interface Sender {
   readonly isPool: boolean;
 }
 
-/** There is no such prepared statement; there is one already, of somebody else; its tables changed. */
-const UNUSABLE: ReadonlySet<string> = new Set(["26000", "42P05", "0A000"]);
-
 /**
  * Whether statements are prepared, where nobody said so: where no pooler shares sessions between transactions. Such a one
  * gives its clients process ids of its own, which are not those of the sessions that they work on. Asked once.
@@ -39,7 +36,7 @@ export class Preparation {
     try {
       return await sender.send(statement, values, true);
     } catch (error) {
-      if (!UNUSABLE.has(new DatabaseError(statement.name, error).sqlState ?? "")) throw error;
+      if (!new DatabaseError(statement.name, error).isLostPreparation) throw error;
       // Somebody discards what sessions keep.
       this.#isPrepared = false;
       if (!sender.isPool) throw error;

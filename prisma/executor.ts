@@ -1,10 +1,12 @@
 import type { SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
 import { describe } from "../src/describe.ts";
+import { DatabaseError } from "../src/database-error.ts";
 import type { DriverClient } from "../src/driver/driver-client.ts";
 import { ConnectorError } from "../src/errors.ts";
 import { forceCustomPlan, isNamed, setPlanMode } from "../src/sql/plan-mode.ts";
 import type { PrismaDatabase, PrismaTransaction } from "./client-types.ts";
 import { explainFailure } from "./explain-failure.ts";
+import { isNameable, noteStatement, stopPreparing } from "./statement-names.ts";
 
 /** What is known of the app's client, whichever of its executors found out. */
 export interface ClientFacts {
@@ -23,7 +25,22 @@ export function poolExecutor(prisma: PrismaDatabase, facts: ClientFacts): SqlExe
     const queries = [prisma.$executeRawUnsafe(forceCustomPlan), prisma.$queryRawUnsafe(text, ...values)];
     return (await runBatch(queries))[1];
   };
-  return executor(send, sendPlanned, facts);
+  return executor(giveUpPreparing(send, true), sendPlanned, facts);
+}
+
+/** @param isPool Each statement is a transaction of its own, so that one that Postgres did not take can be sent again. */
+function giveUpPreparing(send: Send, isPool: boolean): Send {
+  return async (statement, values) => {
+    const isPrepared = isNameable(statement);
+    try {
+      return await send(statement, values);
+    } catch (error) {
+      if (!isPrepared || !new DatabaseError(statement.name, error).isLostPreparation) throw error;
+      stopPreparing();
+      if (!isPool) throw error;
+      return send(statement, values);
+    }
+  };
 }
 
 /** Runs statements in the caller's transaction. */
@@ -37,13 +54,14 @@ export function transactionExecutor(tx: PrismaTransaction, facts: ClientFacts): 
     await setPlanMode(plain, former);
     return rows;
   };
-  return executor(send, sendPlanned, facts);
+  return executor(giveUpPreparing(send, false), sendPlanned, facts);
 }
 
 /** Runs statements as they are. */
 export function plainExecutor(send: Send, { driver }: ClientFacts): SqlExecutor {
   return {
     async query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]) {
+      noteStatement(statement);
       try {
         return rowsOf(await send(statement, values)) as readonly Row[];
       } catch (error) {
@@ -53,7 +71,10 @@ export function plainExecutor(send: Send, { driver }: ClientFacts): SqlExecutor 
   };
 }
 
-/** Runs statements as they are, unless the app's adapter names them: then each gets a plan of its own. */
+/**
+ * Runs statements as they are, unless the app's adapter names them all: then each gets a plan of its own, but for those
+ * whose best plan is always the same.
+ */
 function executor(send: Send, sendPlanned: Send, facts: ClientFacts): SqlExecutor {
   const plain = plainExecutor(send, facts);
   const planned = plainExecutor(sendPlanned, facts);
@@ -61,7 +82,7 @@ function executor(send: Send, sendPlanned: Send, facts: ClientFacts): SqlExecuto
     async query(statement, values) {
       // Each asks for itself: an answer that waits for the pool must not be waited for by who holds its last connection.
       facts.isNaming ??= await isNamed(plain);
-      return (facts.isNaming ? planned : plain).query(statement, values);
+      return (facts.isNaming && statement.preparedName === undefined ? planned : plain).query(statement, values);
     },
   };
 }

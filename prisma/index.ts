@@ -3,3 +3,4 @@ export type { PrismaDatabase, PrismaPromise, PrismaTransaction } from "./client-
 export { type PrismaConnectorOptions, prismaConnector } from "./connector.ts";
 export { type ProcrastinateExtension, withProcrastinate } from "./extension.ts";
 export type { ListenSource } from "./listen-source.ts";
+export { statementNameGenerator } from "./statement-names.ts";

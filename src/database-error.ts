@@ -36,6 +36,11 @@ export class DatabaseError extends ProcrastinateError {
     return this.sqlState === "23505";
   }
 
+  /** There is no such prepared statement; there is one already, of somebody else; its tables changed. */
+  get isLostPreparation(): boolean {
+    return /^(26000|42P05|0A000)$/.test(this.sqlState ?? "");
+  }
+
   /** The connection failed, or Postgres is shutting down, starting up or out of connections. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;

@@ -22,6 +22,7 @@ with moment as materialized (
   select $1::text as queue_name, case when m.at > now() then extract(epoch from m.at - now())::float8 * 1000 else 0 end as delay_ms from moment m
 ), notified as materialized (${notifyIdle(t, "changed")})
 select (select json_agg(i.id::text)::text from inserted i) as inserted, (select sent::int from notified) as notified`,
+  { isPreparable: true },
 );
 
 /** Whether the jobs differ in their arguments alone, and have neither a queueing lock nor `mutex`. */

@@ -145,10 +145,10 @@ describe.each(Object.entries(DRIZZLE_CONNECTIONS))("%s", (name, open) => {
     };
     const isPGlite = name.includes("PGlite");
 
-    test("are single deferrals, unless told otherwise", async () => {
+    test("are deferrals, unless told otherwise", async () => {
       expect(await prepared({ prepare: false })).toBe(0);
-      expect(await prepared({ prepare: true })).toBe(isPGlite ? 0 : 2);
-      expect(await prepared()).toBe(isPGlite ? 0 : 2);
+      expect(await prepared({ prepare: true })).toBe(isPGlite ? 0 : 3);
+      expect(await prepared()).toBe(isPGlite ? 0 : 3);
       const count = statement("select count(*)::int as n from procrastinate_jobs where queue_name = 'prepared'");
       expect(await connection.connector.pool.query(count, [])).toEqual([{ n: 12 }]);
     });

@@ -1,7 +1,7 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { prismaConnector } from "../../prisma/index.ts";
+import { prismaConnector, statementNameGenerator as queueNameGenerator } from "../../prisma/index.ts";
 import type { SqlStatement } from "../../src/connector.ts";
 import { createApp, defineTask, silentLogger } from "../../src/index.ts";
 import { runDueJobs } from "../../src/testing/index.ts";
@@ -75,8 +75,15 @@ describe("an adapter that names all statements", () => {
       expect((await runDueJobs(app)).succeeded).toHaveLength(2);
     }
     const plans = `from pg_prepared_statements where statement ~ 'procrastinate_' and parameter_types <> '{}'`;
-    const kept = await connector.pool.query(statement(`select statement ${plans} and generic_plans > 0`), []);
-    expect(kept).toEqual([]);
+    const kept = `${plans} and generic_plans > 0`;
+    // Those of deferring are the same whatever the tables hold.
+    const isInsert = "statement ~ 'insert into[^$]*procrastinate_job[s]'";
+    expect(await connector.pool.query(statement(`select statement ${kept} and not (${isInsert})`), [])).toEqual([]);
+    const [inserts] = await connector.pool.query<{ n: number }>(
+      statement(`select count(*)::int as n ${kept} and ${isInsert}`),
+      [],
+    );
+    expect(inserts?.n).toBe(1);
     // Or nothing was named, and the test has seen nothing.
     const [named] = await connector.pool.query<{ n: number }>(statement(`select count(*)::int as n ${plans}`), []);
     expect(named?.n).toBeGreaterThan(5);
@@ -104,4 +111,53 @@ test("an adapter that names nothing pays one question, once", async () => {
   for (let run = 0; run < 3; run++) await connector.pool.query(planMode, []);
   expect(sent).toHaveLength(4);
   expect(sent.slice(1)).toEqual([planMode.text, planMode.text, planMode.text]);
+});
+
+describe("an adapter with the queue's generator", () => {
+  const task = defineTask({ name: "named", queue: "named", run: () => undefined });
+  const openApp = (own?: (query: { readonly sql: string }) => string) => {
+    const { connector, prisma } = open({ statementNameGenerator: queueNameGenerator(own) });
+    const named = async (): Promise<string[]> => {
+      const rows = await prisma.$queryRawUnsafe<{ name: string }[]>("select name from pg_prepared_statements");
+      return rows.map(({ name }) => name.replace(/_[0-9a-f]{8}$/, "")).sort();
+    };
+    return { app: createApp({ connector, tasks: [task], logger: silentLogger }), connector, prisma, named };
+  };
+  const deferAll = async ({ app, prisma }: ReturnType<typeof openApp>): Promise<void> => {
+    await app.defer(task);
+    await app.batchDefer(task, [{}, {}]);
+    await prisma.$transaction((tx) => app.defer(task, {}, { tx, scheduleIn: { hours: 1 } }));
+    expect((await runDueJobs(app)).succeeded).toHaveLength(3);
+  };
+  const DEFERRING = ["procrastinate_insert_job", "procrastinate_insert_jobs", "procrastinate_insert_uniform_jobs"];
+
+  test("has deferrals prepared, and no other statement", async () => {
+    const opened = openApp();
+    await deferAll(opened);
+    expect(await opened.named()).toEqual(DEFERRING);
+  });
+
+  test("lets another generator name the app's own statements, and no other of the queue's", async () => {
+    const asked: string[] = [];
+    const opened = openApp(({ sql }) => `own_${asked.push(sql)}`);
+    await deferAll(opened);
+    const named = await opened.named();
+    expect(named.filter((name) => !name.startsWith("own_"))).toEqual(DEFERRING);
+    expect(asked.filter((sql) => sql.includes("procrastinate_"))).toEqual([]);
+    expect(named).toContain("own_1");
+  });
+
+  // The last one: what is lost once is prepared no more in this process.
+  test("sends again what somebody discarded, and prepares no more; in a transaction the statement fails", async () => {
+    const opened = openApp();
+    const { app, prisma, named } = opened;
+    await app.defer(task);
+    await prisma.$executeRawUnsafe("deallocate all");
+    const deferIn = () => prisma.$transaction((tx) => app.defer(task, {}, { tx }));
+    await expect(deferIn()).rejects.toMatchObject({ name: "DatabaseError", sqlState: "26000" });
+    await deferIn();
+    await app.defer(task);
+    expect(await named()).toEqual([]);
+    expect((await runDueJobs(app)).succeeded).toHaveLength(3);
+  });
 });

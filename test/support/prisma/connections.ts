@@ -3,7 +3,12 @@ import { PGlite } from "@electric-sql/pglite";
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import { PrismaPGlite } from "pglite-prisma-adapter";
-import { type PrismaDatabase, type PrismaTransaction, prismaConnector } from "../../../prisma/index.ts";
+import {
+  type PrismaDatabase,
+  type PrismaTransaction,
+  prismaConnector,
+  statementNameGenerator as queueNameGenerator,
+} from "../../../prisma/index.ts";
 import type { Connector } from "../../../src/connector.ts";
 import { readMigrations } from "../migrations.ts";
 import { PrismaClient } from "./generated/client/client.ts";
@@ -26,6 +31,11 @@ export const PRISMA_CONNECTIONS: Readonly<Record<string, (url: string) => Promis
     overPool(url, (pool) => extend(new JsClient({ adapter: new PrismaPg(pool) }))),
   "prisma-client on adapter-pg that names statements": async (url) =>
     overPool(url, (pool) => new PrismaClient({ adapter: new PrismaPg(pool, { statementNameGenerator }) })),
+  "prisma-client on adapter-pg that names as the queue says": async (url) =>
+    overPool(url, (pool) => {
+      const adapter = new PrismaPg(pool, { statementNameGenerator: queueNameGenerator(statementNameGenerator) });
+      return new PrismaClient({ adapter });
+    }),
   "prisma-client on PGlite": async () => overPGlite((lite) => new PrismaClient({ adapter: new PrismaPGlite(lite) })),
 };
 
