@@ -1,6 +1,6 @@
 import type { SqlExecutor, SqlStatement, SqlValue } from "../src/connector.ts";
-import { describe } from "../src/describe.ts";
 import { DatabaseError } from "../src/database-error.ts";
+import { describe } from "../src/describe.ts";
 import type { DriverClient } from "../src/driver/driver-client.ts";
 import { ConnectorError } from "../src/errors.ts";
 import { forceCustomPlan, isNamed, setPlanMode } from "../src/sql/plan-mode.ts";

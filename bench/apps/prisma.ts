@@ -6,7 +6,9 @@ import { PrismaClient } from "../prisma/generated/client.ts";
 
 export async function openPrisma(url: string): Promise<BusinessApp> {
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { statementNameGenerator: statementNameGenerator() }) });
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool, { statementNameGenerator: statementNameGenerator() }),
+  });
   await pool.query("select 1");
   return {
     orm: "prisma",
