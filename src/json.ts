@@ -44,31 +44,48 @@ const NUL = "\u0000";
  * Finds the first place in `value` that Postgres could not store as jsonb and give back the same:
  * JSON.stringify would drop it, change it without a word, or Postgres would refuse it.
  */
-export function findJsonProblem(
-  value: unknown,
-  path: string,
-  ancestors: readonly object[] = [],
-): JsonProblem | undefined {
+export function findJsonProblem(value: unknown, path: string): JsonProblem | undefined {
+  const found = findProblem(value, []);
+  return found && { path: `${found.key ?? ""}${path}${found.place}`, problem: found.problem };
+}
+
+/** The place is put together on the way back: nearly always there is none, and texts for each would be most of the work. */
+interface Found {
+  /** `the key "a" of `, where that is the problem. */
+  readonly key?: string;
+  readonly place: string;
+  readonly problem: string;
+}
+
+/** @param ancestors The objects and arrays that it is in; the same array all the way. */
+function findProblem(value: unknown, ancestors: object[]): Found | undefined {
   switch (typeof value) {
     case "boolean":
       return undefined;
     case "number":
-      return Number.isFinite(value) ? undefined : { path, problem: `is ${value}, which JSON has no word for` };
-    case "string":
-      return findTextProblem(value, path);
+      return Number.isFinite(value) ? undefined : { place: "", problem: `is ${value}, which JSON has no word for` };
+    case "string": {
+      const problem = textProblem(value);
+      return problem === undefined ? undefined : { place: "", problem };
+    }
     case "object":
-      return value === null ? undefined : findObjectProblem(value, path, ancestors);
+      return value === null ? undefined : findObjectProblem(value, ancestors);
     case "undefined":
-      return { path, problem: "is undefined, which JSON has no word for: leave it out or use null" };
+      return { place: "", problem: "is undefined, which JSON has no word for: leave it out or use null" };
     default:
-      return { path, problem: `is a ${typeof value}, which JSON has no word for` };
+      return { place: "", problem: `is a ${typeof value}, which JSON has no word for` };
   }
 }
 
-/** jsonb holds neither the NUL character nor half of a surrogate pair. */
 export function findTextProblem(text: string, path: string): JsonProblem | undefined {
-  if (text.includes(NUL)) return { path, problem: "contains a NUL character (\\u0000), which Postgres cannot store" };
-  if (!text.isWellFormed()) return { path, problem: "contains half of a surrogate pair, which Postgres cannot store" };
+  const problem = textProblem(text);
+  return problem === undefined ? undefined : { path, problem };
+}
+
+/** jsonb holds neither the NUL character nor half of a surrogate pair. */
+function textProblem(text: string): string | undefined {
+  if (text.includes(NUL)) return "contains a NUL character (\\u0000), which Postgres cannot store";
+  if (!text.isWellFormed()) return "contains half of a surrogate pair, which Postgres cannot store";
   return undefined;
 }
 
@@ -77,31 +94,34 @@ export function toStorableText(text: string): string {
   return text.toWellFormed().replaceAll(NUL, "\uFFFD");
 }
 
-function findObjectProblem(value: object, path: string, ancestors: readonly object[]): JsonProblem | undefined {
-  if (ancestors.includes(value)) return { path, problem: "refers back to an object that contains it" };
-  if (ancestors.length >= MAX_DEPTH) return { path, problem: `is nested deeper than ${MAX_DEPTH} levels` };
-  const inside = [...ancestors, value];
-  if (Array.isArray(value)) return findListProblem(value, path, inside);
+function findObjectProblem(value: object, ancestors: object[]): Found | undefined {
+  if (ancestors.includes(value)) return { place: "", problem: "refers back to an object that contains it" };
+  if (ancestors.length >= MAX_DEPTH) return { place: "", problem: `is nested deeper than ${MAX_DEPTH} levels` };
+  ancestors.push(value);
+  const found = Array.isArray(value) ? findListProblem(value, ancestors) : findPropertyProblem(value, ancestors);
+  ancestors.pop();
+  return found;
+}
+
+function findPropertyProblem(value: object, ancestors: object[]): Found | undefined {
   if (!isPlain(value)) {
-    return {
-      path,
-      problem: `is a ${value.constructor?.name ?? "class"} object: turn it into plain JSON, a Date with toISOString()`,
-    };
+    const problem = `is a ${value.constructor?.name ?? "class"} object: turn it into plain JSON, a Date with toISOString()`;
+    return { place: "", problem };
   }
   for (const [key, item] of Object.entries(value)) {
-    const found =
-      findTextProblem(key, `the key ${JSON.stringify(key)} of ${path}`) ??
-      findJsonProblem(item, `${path}.${key}`, inside);
-    if (found) return found;
+    const problem = textProblem(key);
+    if (problem !== undefined) return { key: `the key ${JSON.stringify(key)} of `, place: "", problem };
+    const found = findProblem(item, ancestors);
+    if (found) return { ...found, place: `.${key}${found.place}` };
   }
   return undefined;
 }
 
-function findListProblem(list: readonly unknown[], path: string, inside: readonly object[]): JsonProblem | undefined {
-  if ("toJSON" in list) return { path, problem: "has a toJSON that would write it as something else" };
+function findListProblem(list: readonly unknown[], ancestors: object[]): Found | undefined {
+  if ("toJSON" in list) return { place: "", problem: "has a toJSON that would write it as something else" };
   for (let index = 0; index < list.length; index++) {
-    const found = findJsonProblem(list[index], `${path}[${index}]`, inside);
-    if (found) return found;
+    const found = findProblem(list[index], ancestors);
+    if (found) return { ...found, place: `[${index}]${found.place}` };
   }
   return undefined;
 }

@@ -13,12 +13,12 @@ export type Driver = (typeof drivers)[number];
 
 /** What all contenders need of a drizzle transaction, whatever its driver. */
 export interface DrizzleTx {
-  execute(query: SQL): PromiseLike<unknown>;
+  execute(query: SQL | string): PromiseLike<unknown>;
   rollback(): never;
 }
 
 export interface DrizzleDb {
-  execute(query: SQL): PromiseLike<unknown>;
+  execute(query: SQL | string): PromiseLike<unknown>;
   transaction<T>(work: (tx: DrizzleTx) => Promise<T>): Promise<T>;
 }
 

@@ -11,7 +11,8 @@ const TARGETS = [
   ["200 callers", 50],
   [BATCH, 2.5],
 ] as const;
-const WARM_UP_MS = 300;
+/** Until the code is compiled. */
+const WARM_UP_MS = 1_000;
 
 export const deferScenario: Scenario = {
   name: "defer",

@@ -6,7 +6,7 @@ import type { Measurement, Scenario } from "../scenario.ts";
 import { percentile } from "../statistics.ts";
 
 const GAP = { minGapMs: 20, maxGapMs: 50 };
-const WARM_UP_SAMPLES = 20;
+const WARM_UP_SAMPLES = 60;
 /** Lets the worker go idle in its own time. */
 const REST_MS = 300;
 const PERCENTILES = { p50: 50, p95: 95, p99: 99 } as const;

@@ -8,11 +8,11 @@ const WARN_BYTES = 1024 * 1024;
 /** Without a limit of the app's own. */
 export const DEFAULT_MAX_ARGS_BYTES = 16 * 1024 * 1024;
 
-/** @throws InvalidArgsError when the arguments are larger than the app allows. Warns from 1 MiB on. */
-export function checkArgsSize(job: NewJob, { logger, maxArgsBytes }: { logger: Logger; maxArgsBytes: number }): void {
+/** Gives the job back. @throws InvalidArgsError when the arguments are larger than the app allows. Warns from 1 MiB on. */
+export function checkArgsSize(job: NewJob, { logger, maxArgsBytes }: { logger: Logger; maxArgsBytes: number }): NewJob {
   // One UTF-16 unit makes at most three bytes, so that small arguments need no counting.
   const MAX_BYTES_PER_UNIT = 3;
-  if (job.argsJson.length * MAX_BYTES_PER_UNIT <= Math.min(WARN_BYTES, maxArgsBytes)) return;
+  if (job.argsJson.length * MAX_BYTES_PER_UNIT <= Math.min(WARN_BYTES, maxArgsBytes)) return job;
   const bytes = Buffer.byteLength(job.argsJson);
   if (bytes > maxArgsBytes) {
     const fix = `has ${bytes} bytes of JSON; the limit of this app is ${maxArgsBytes} (maxArgsBytes). Store the data elsewhere and pass its key`;
@@ -24,4 +24,5 @@ export function checkArgsSize(job: NewJob, { logger, maxArgsBytes }: { logger: L
       `The arguments of a job have ${bytes} bytes: store the data elsewhere and pass its key`,
     );
   }
+  return job;
 }

@@ -15,7 +15,7 @@ import { checkArgsSize } from "./args-size.ts";
 import { DeferBatcher } from "./defer-batcher.ts";
 import { insertInBatch } from "./insert-in-batch.ts";
 import { logDeferred } from "./log-deferred.ts";
-import { checkBatchDefer, checkDeferOptions, toNewJob } from "./new-job.ts";
+import { checkBatchDefer, checkDeferOptions, makeNewJob } from "./new-job.ts";
 import { splitJobs, writeJobs } from "./write-jobs.ts";
 
 export interface JobDeferrerOptions<Tx> {
@@ -44,7 +44,7 @@ export class JobDeferrer<Tx> {
 
   async defer(task: AnyTask, args: unknown, options: DeferOptions<Tx>): Promise<bigint> {
     checkDeferOptions(options as DeferOptions);
-    const job = await this.newJob(task, args, options as DeferOptions);
+    const job = await this.#newJob(task, args, options as DeferOptions);
     const id = await this.#write(job, options);
     logDeferred(this.#options.logger, [job], [id]);
     return id;
@@ -62,12 +62,7 @@ export class JobDeferrer<Tx> {
   async batchDefer(task: AnyTask, argsList: readonly unknown[], options: BatchDeferOptions<Tx>): Promise<bigint[]> {
     checkBatchDefer(argsList, options as DeferOptions);
     checkTask("task", task);
-    const newJob = (args: unknown, index: number): Promise<NewJob> =>
-      this.newJob(task, args, options as DeferOptions).catch((error: unknown) => {
-        const isRefused = error instanceof InvalidArgsError || error instanceof InvalidOptionError;
-        throw isRefused ? error.ofElement(index) : error;
-      });
-    const jobs = await Promise.all(Array.from(argsList, newJob));
+    const jobs = await makeAll(argsList, (args) => this.#newJob(task, args, options as DeferOptions));
     if (jobs.length === 0) return [];
     const twice = findTwice(jobs);
     if (twice !== undefined)
@@ -96,9 +91,13 @@ export class JobDeferrer<Tx> {
 
   /** The row of a job, checked. @throws InvalidArgsError, InvalidOptionError */
   async newJob(task: AnyTask, args: unknown, options: DeferOptions, how?: ValidateHow): Promise<NewJob> {
-    const job = await toNewJob(task, args, options, how);
-    checkArgsSize(job, this.#options);
-    return job;
+    return this.#newJob(task, args, options, how);
+  }
+
+  #newJob(task: AnyTask, args: unknown, options: DeferOptions, how?: ValidateHow): NewJob | Promise<NewJob> {
+    const checked = (job: NewJob): NewJob => checkArgsSize(job, this.#options);
+    const job = makeNewJob(task, args, options, how);
+    return job instanceof Promise ? job.then(checked) : checked(job);
   }
 
   async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {
@@ -111,6 +110,29 @@ export class JobDeferrer<Tx> {
   #sql(tx: Tx | undefined): QueueSql {
     return tx === undefined ? this.#pool : queueSql(this.#options.connector.using(tx), this.#options.tables);
   }
+}
+
+/** The rows of a batch, in its order. A promise for each only where one must be waited for. */
+async function makeAll(
+  argsList: readonly unknown[],
+  make: (args: unknown) => NewJob | Promise<NewJob>,
+): Promise<readonly NewJob[]> {
+  const refused = (error: unknown, index: number): unknown =>
+    error instanceof InvalidArgsError || error instanceof InvalidOptionError ? error.ofElement(index) : error;
+  const jobs = Array.from(argsList, (args, index): NewJob | Promise<NewJob> => {
+    try {
+      const job = make(args);
+      return job instanceof Promise ? job.catch((error: unknown) => Promise.reject(refused(error, index))) : job;
+    } catch (error) {
+      // Not thrown: those before it may still be waited for, and nobody would hear what becomes of them.
+      return Promise.reject(refused(error, index));
+    }
+  });
+  return areMade(jobs) ? jobs : Promise.all(jobs);
+}
+
+function areMade(jobs: readonly (NewJob | Promise<NewJob>)[]): jobs is readonly NewJob[] {
+  return jobs.every((job) => !(job instanceof Promise));
 }
 
 async function insertOne(sql: QueueSql, job: NewJob): Promise<bigint | undefined> {

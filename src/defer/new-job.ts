@@ -58,13 +58,22 @@ export async function toNewJob(
   options: DeferOptions,
   how?: ValidateHow,
 ): Promise<NewJob> {
+  return makeNewJob(task, args, options, how);
+}
+
+/** The same, at once unless the task's schema takes its time: of 50,000 jobs the promises were a third of the work here. */
+export function makeNewJob(
+  task: AnyTask,
+  args: unknown,
+  options: DeferOptions,
+  how?: ValidateHow,
+): NewJob | Promise<NewJob> {
   checkTask("task", task);
   const argsJson = toArgsJson(task, args);
   const validated = validateArgs(task, args, how);
   if (!(validated instanceof Promise)) return toCheckedJob(task, args as object, argsJson, options);
-  await validated;
   // The caller may have changed his object meanwhile.
-  return toCheckedJob(task, JSON.parse(argsJson) as object, argsJson, options);
+  return validated.then(() => toCheckedJob(task, JSON.parse(argsJson) as object, argsJson, options));
 }
 
 /** @throws InvalidArgsError when the arguments are no object of JSON. */
