@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { defineTask, type WorkerOptions } from "../../src/index.ts";
+import { createApp, defineTask, silentLogger, type WorkerOptions } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { gate, startWorker } from "../support/worker-run.ts";
@@ -49,6 +49,40 @@ test("an idle worker claims the one job that it is told of by its id, before it 
   });
   await until(async () => (await statuses()).every((status) => status === "succeeded"));
   expect((await queue.jobs()).at(-1)).toMatchObject({ attempts: 1, priority: 3 });
+});
+
+test("what it is told of while it lists the queues is claimed by its id, too", async () => {
+  const app = queue.app([task]);
+  let listing: (() => Promise<unknown>) | undefined;
+  const { pool } = queue.connector;
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        if (statement.name === "list_ready_queues") await listing?.();
+        return pool.query<never>(statement, values);
+      },
+    },
+  };
+  await using _worker = startWorker(createApp({ connector, tasks: [task], logger: silentLogger }), {
+    pollingInterval: { milliseconds: 20 },
+    concurrency: 2,
+  });
+  await untilIdle();
+  // The notification may come late.
+  await until(async () => {
+    queue.sent.length = 0;
+    begun.length = 0;
+    const listed = gate();
+    listing = async () => {
+      listing = undefined;
+      await app.defer(task, { n: 1 });
+      listed.open();
+    };
+    await listed.opened;
+    await until(() => begun.length === 1);
+    return claims()[0] === "fetch_job";
+  });
 });
 
 test.each([
