@@ -62,7 +62,7 @@ async function runScenario(
 ): Promise<Report> {
   const wanted = (name: string) =>
     options.contenders.length === 0 ||
-    scenario.referenceOf(name) === name ||
+    (!options.alone && scenario.referenceOf(name) === name) ||
     options.contenders.some((part) => name.includes(part));
   const all = contenders.filter(({ name }) => wanted(name));
   const possible = all.filter(({ works }) => works.includes(scenario.name));

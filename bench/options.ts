@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** Parts of the names of the contenders to run; empty means all. */
   readonly contenders: readonly string[];
+  /** Without the references: what is compared with one is then not measured. */
+  readonly alone: boolean;
   /** How often every contender runs each scenario. */
   readonly rounds: number;
   /** Jobs of a drain. */
@@ -39,7 +41,7 @@ export interface BenchOptions {
   readonly chart: string | undefined;
 }
 
-type Size = Omit<BenchOptions, "only" | "contenders" | "profile" | "chart">;
+type Size = Omit<BenchOptions, "only" | "contenders" | "alone" | "profile" | "chart">;
 /** What a target may name a size of. */
 export type SizeName = Exclude<keyof Size, "rounds" | "windowMs" | "drainLimitMs">;
 
@@ -120,7 +122,8 @@ export function usage({ scenarios, contenders }: Names): string {
   --quick               a first impression: one small round
   --full                everything at the size that the targets name; takes hours
   --only <scenario>     ${scenarios.join(", ")}; repeatable
-  --contender <name>    contenders whose name contains this; repeatable; the references always run
+  --contender <name>    contenders whose name contains this; repeatable; the references run, too
+  --alone               no references: of an hour of soak there is one for each
   --jobs <n>            jobs of a drain (default ${NORMAL.jobs})
   --rounds <n>          rounds of every scenario (default ${NORMAL.rounds})
   --chart <file>        writes the chart there, too
@@ -140,6 +143,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
       full: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
       contender: { type: "string", multiple: true, default: [] },
+      alone: { type: "boolean", default: false },
       jobs: { type: "string" },
       rounds: { type: "string" },
       profile: { type: "boolean", default: false },
@@ -151,6 +155,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
   if (values.help) return "help";
   if (values.quick && values.full) throw new Error("give --quick or --full, not both");
   if (values.chart !== undefined && values.docs) throw new Error("give --chart or --docs, not both");
+  if (values.alone && values.contender.length === 0) throw new Error("--alone: say with --contender who runs");
   refuseUnknown("--only", values.only, names.scenarios, (name, given) => name === given);
   refuseUnknown("--contender", values.contender, names.contenders, (name, given) => name.includes(given));
   const size = values.quick ? QUICK : values.full ? FULL : NORMAL;
@@ -160,6 +165,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
     rounds: positive("--rounds", values.rounds, size.rounds),
     only: values.only,
     contenders: values.contender,
+    alone: values.alone,
     profile: values.profile,
     chart: values.docs ? DOCS_CHART : values.chart && resolve(cwd, values.chart),
   };

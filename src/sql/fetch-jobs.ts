@@ -93,7 +93,7 @@ export const IS_SPECIAL = `j.lock is not null or coalesce(j.scheduled_at > now()
 export const CLAIM = `status = 'doing', lease = j.lease + 1, started_at = now(), queueing_key = null`;
 
 /** What was due earlier than this and still waits is found by the scans that begin at the front of the index. */
-export const RECENTLY = "now() - interval '10 seconds'";
+export const RECENTLY = "now() - interval '2 seconds'";
 
 export function nextWakeMs(t: TableNames, since?: string): string {
   return `(select greatest(extract(epoch from w.wake_at - now())::float8 * 1000, 0) from ${t.jobs} w

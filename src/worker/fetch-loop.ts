@@ -1,27 +1,17 @@
 import { Loop, type Service } from "../service.ts";
 import type { ToldJob } from "../sql/fetch-job.ts";
-import { wakeJobs } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import { JobWaker } from "./job-waker.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
-import { ScanBudget } from "./scan-budget.ts";
-import { WakeTimer } from "./wake-timer.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
 const MAX_FETCH = 1000;
-/** How many due jobs are made ready in one statement. */
-const WAKE_LIMIT = 1000;
-/** So long it takes at most, and so much more for each of them: what is beyond is spent on what is no longer there. */
-const WAKE_MS = 10;
-const WAKE_MS_PER_JOB = 0.1;
-/** How soon to try again to wake a due job that another transaction has locked. */
-const BLOCKED_WAKE_MS = 100;
-
 /** What is known of the work that there may be. */
 export interface WakeHint {
   readonly queue?: string | undefined;
@@ -63,9 +53,7 @@ interface Sent {
 export class FetchLoop implements Service {
   readonly #parts: FetchLoopParts;
   readonly #loop: Loop;
-  readonly #wakeTimer: WakeTimer;
-  /** Nothing could be woken: what is due is locked by a transaction of somebody else. */
-  #isWakeBlocked = false;
+  readonly #waker: JobWaker;
   /** The fetch that is waited for. */
   #current: Sent | undefined;
   /** The second fetch. Whatever it finds, it says nothing about idleness: another one follows. */
@@ -73,19 +61,17 @@ export class FetchLoop implements Service {
   /** The last fetch was full, and light. */
   #isStream = false;
   readonly #told: ToldJob[] = [];
-  readonly #wakeBudget: ScanBudget;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
     this.#parts = parts;
-    const { clock, health, options } = parts.runtime;
+    const { clock, health } = parts.runtime;
     const onError = (error: unknown): number => {
       parts.reconciler.failed(error);
       return health.failed(error, true);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
-    this.#wakeBudget = new ScanBudget(clock, options.wait);
-    this.#wakeTimer = new WakeTimer(clock, () => this.#loop.wake());
+    this.#waker = new JobWaker(parts.runtime, parts.queues, () => this.#loop.wake());
   }
 
   start(): Promise<void> {
@@ -96,7 +82,7 @@ export class FetchLoop implements Service {
     this.#isStopped = true;
     await this.#loop.stop();
     await this.#settleAhead().catch((error: unknown) => this.#parts.reconciler.failed(error));
-    this.#wakeTimer.clear();
+    this.#waker.stop();
   }
 
   /** There may be work, in one queue or in any, now or in a while. */
@@ -104,7 +90,7 @@ export class FetchLoop implements Service {
     // Its handlers may go on for a while, and a timer would keep the process from ending.
     if (this.#isStopped) return;
     if (hint.delayMs !== undefined && hint.delayMs > 0) {
-      this.#wakeTimer.dueIn(hint.delayMs);
+      this.#waker.dueIn(hint.delayMs);
       return;
     }
     if (hint.queue !== undefined && this.#parts.paused.has(hint.queue)) return;
@@ -153,7 +139,7 @@ export class FetchLoop implements Service {
       await reconciler.reconcile();
     }
     if (await this.#fetchTold()) return 0;
-    if (this.#wakeTimer.isDue) await this.#wakeDueJobs();
+    if (this.#waker.isDue) await this.#waker.wakeJobs();
     const ahead = this.#ahead;
     const limit = this.#limit();
     if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
@@ -177,7 +163,7 @@ export class FetchLoop implements Service {
     const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
-    this.#wakeTimer.dueIn(this.#isWakeBlocked && nextWakeMs === 0 ? BLOCKED_WAKE_MS : nextWakeMs);
+    this.#waker.fetched(nextWakeMs);
     if (lookAgainMs !== undefined) return isLast ? Math.min(lookAgainMs, await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
@@ -219,17 +205,6 @@ export class FetchLoop implements Service {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead) this.#parts.dispatcher.add((await ahead.answer).jobs, ahead.at);
-  }
-
-  async #wakeDueJobs(): Promise<void> {
-    const { runtime, queues } = this.#parts;
-    this.#wakeTimer.clear();
-    const onlyRecent = !this.#wakeBudget.isDue;
-    const woken = await wakeJobs(runtime.sql, WAKE_LIMIT, onlyRecent);
-    if (!onlyRecent) this.#wakeBudget.scanned(woken.tookMs - WAKE_MS - WAKE_MS_PER_JOB * woken.woken);
-    this.#isWakeBlocked = woken.woken === 0;
-    for (const queue of woken.queues) queues.add(queue);
-    this.#wakeTimer.dueIn(woken.woken === WAKE_LIMIT ? 0 : woken.nextWakeMs);
   }
 
   /** With all slots taken it was a look ahead: the worker is not idle, and the next free slot looks again. */

@@ -33,7 +33,7 @@ type Request = Omit<FetchRequest, "workerId">;
 
 /** So long a fetch takes at most, and so much more for each job: what is beyond is spent on what is no longer there. */
 const FETCH_MS = 5;
-const FETCH_MS_PER_JOB = 0.03;
+const FETCH_MS_PER_JOB = 0.02;
 
 /**
  * Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. Where

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 
-/** A slow scan is followed by so many times its duration without one: it takes a tenth of the time. */
-const REST = 9;
+/** A slow scan is followed by so many times its duration without one: it takes a twentieth of the time. */
+const REST = 19;
 const LONGEST_REST_MS = 10_000;
 
 /**
