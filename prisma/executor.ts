@@ -6,7 +6,7 @@ import { ConnectorError } from "../src/errors.ts";
 import { forceCustomPlan, isNamed, setPlanMode } from "../src/sql/plan-mode.ts";
 import type { PrismaDatabase, PrismaTransaction } from "./client-types.ts";
 import { explainFailure } from "./explain-failure.ts";
-import { isNameable, noteStatement, stopPreparing } from "./statement-names.ts";
+import { isInUse, isNameable, noteStatement, stopPreparing } from "./statement-names.ts";
 
 /** What is known of the app's client, whichever of its executors found out. */
 export interface ClientFacts {
@@ -25,17 +25,18 @@ export function poolExecutor(prisma: PrismaDatabase, facts: ClientFacts): SqlExe
     const queries = [prisma.$executeRawUnsafe(forceCustomPlan), prisma.$queryRawUnsafe(text, ...values)];
     return (await runBatch(queries))[1];
   };
-  return executor(giveUpPreparing(send, true), sendPlanned, facts);
+  return executor(giveUpPreparing(send, facts, true), sendPlanned, facts);
 }
 
 /** @param isPool Each statement is a transaction of its own, so that one that Postgres did not take can be sent again. */
-function giveUpPreparing(send: Send, isPool: boolean): Send {
+function giveUpPreparing(send: Send, facts: ClientFacts, isPool: boolean): Send {
   return async (statement, values) => {
-    const isPrepared = isNameable(statement);
+    // Where the app names everything itself, it goes on doing so.
+    const isPrepared = !facts.isNaming && isNameable(statement);
     try {
       return await send(statement, values);
     } catch (error) {
-      if (!isPrepared || !new DatabaseError(statement.name, error).isLostPreparation) throw error;
+      if (!isPrepared || !isInUse() || !new DatabaseError(statement.name, error).isLostPreparation) throw error;
       stopPreparing();
       if (!isPool) throw error;
       return send(statement, values);
@@ -54,7 +55,7 @@ export function transactionExecutor(tx: PrismaTransaction, facts: ClientFacts): 
     await setPlanMode(plain, former);
     return rows;
   };
-  return executor(giveUpPreparing(send, false), sendPlanned, facts);
+  return executor(giveUpPreparing(send, facts, false), sendPlanned, facts);
 }
 
 /** Runs statements as they are. */

@@ -2,17 +2,27 @@ import type { SqlStatement } from "../src/connector.ts";
 
 /** Of the queue's statements, by their text, under which name each is prepared; "" is not at all. */
 const names = new Map<string, string>();
+/** Each set of tables has a hundred. Who forgets them sees each again before it is sent. */
+const MAX_NAMES = 5_000;
 
+let hasNamed = false;
 let isPreparing = true;
 
 /** Before a statement is sent: what names it sees nothing of it but the text. */
 export function noteStatement({ text, preparedName = "" }: SqlStatement): void {
-  if (!names.has(text)) names.set(text, preparedName);
+  if (names.has(text)) return;
+  if (names.size >= MAX_NAMES) names.clear();
+  names.set(text, preparedName);
 }
 
-/** Whether `statementNameGenerator` names this statement, where an adapter has it. */
+/** Whether `statementNameGenerator`, where an adapter has it, names this statement. */
 export function isNameable({ preparedName }: SqlStatement): boolean {
   return isPreparing && preparedName !== undefined;
+}
+
+/** Whether some adapter has it. */
+export function isInUse(): boolean {
+  return hasNamed;
 }
 
 /** From now on all are sent unprepared: somebody discards what sessions keep. Of the whole process, as names are. */
@@ -21,9 +31,9 @@ export function stopPreparing(): void {
 }
 
 /**
- * Makes a `statementNameGenerator` for Prisma's adapter-pg, by which the queue's statements for single jobs, and for jobs
- * deferred at once, are prepared: a deferral, and the claim of the one job that an idle worker was told of. Half of what
- * those cost Postgres is planning. No other statement of the queue is: their best plan depends on how full the tables are.
+ * Makes a `statementNameGenerator` for Prisma's adapter-pg, by which deferrals are prepared, and the claim of the one job
+ * that an idle worker was told of: half of what these cost Postgres is planning. No other statement of the queue is, as
+ * their best plan depends on how full the tables are.
  *
  * ```ts
  * const adapter = new PrismaPg(url, { statementNameGenerator: statementNameGenerator() });
@@ -41,6 +51,9 @@ export function statementNameGenerator<Query extends { readonly sql: string }>(
 ): (query: Query) => string {
   return (query) => {
     const name = names.get(query.sql);
-    return (name === undefined ? own?.(query) : isPreparing ? name : "") ?? "";
+    if (name === undefined) return own?.(query) ?? "";
+    if (name === "" || !isPreparing) return "";
+    hasNamed = true;
+    return name;
   };
 }

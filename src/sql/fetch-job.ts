@@ -8,14 +8,17 @@ export interface ToldJob {
   readonly queue: string;
 }
 
-/** $1 the job, $2 its queue, $3 worker. Planning fetch_jobs for a single job costs more than all the rest of this. */
+/**
+ * $1 the job, $2 its queue, $3 worker. Planning fetch_jobs for a single job costs more than all the rest of this.
+ * `ready` is wrapped, or a plan that is made and kept while little waits would go through the fetch index.
+ */
 const run = optionalStatement(
   "fetch_job",
   (t) => `
 update ${t.jobs} j set ${CLAIM}, worker_id = $3::text::bigint
 where j.ctid = any(array(
   select j.ctid from ${t.jobs} j
-  where j.id = $1::text::bigint and j.queue_name = $2::text and j.ready and j.status = 'todo' and not (${IS_SPECIAL})
+  where j.id = $1::text::bigint and j.queue_name = $2::text and coalesce(j.ready, false) and j.status = 'todo' and not (${IS_SPECIAL})
   for no key update skip locked
 ))
 returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit`,

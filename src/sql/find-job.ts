@@ -8,14 +8,12 @@ import { parseStoredJobs, STORED_JOB } from "./stored-job.ts";
 const find = optionalStatement(
   "find_job",
   (t) => `select json_build_array(${STORED_JOB})::text as job from ${t.jobs} j where j.id = $1::text::bigint`,
-  { isPreparable: true },
 );
 
 /** $1 id. What somebody who waits for a job asks again and again. */
 const findStatus = optionalStatement(
   "find_job_status",
   (t) => `select j.status::text as status from ${t.jobs} j where j.id = $1::text::bigint`,
-  { isPreparable: true },
 );
 
 /** $1 id. Times are not rounded: what happened in one millisecond keeps its order. */
@@ -29,7 +27,6 @@ from ${t.jobs} j cross join lateral (
   select date_part('epoch', j.deferred_at)::float8 * 1000 as deferred, date_part('epoch', j.started_at)::float8 * 1000 as started,
          date_part('epoch', j.finished_at)::float8 * 1000 as finished) s
 where j.id = $1::text::bigint`,
-  { isPreparable: true },
 );
 
 /** The job of that id, if there is one. */

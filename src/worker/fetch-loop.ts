@@ -61,6 +61,8 @@ export class FetchLoop implements Service {
   /** The last fetch was full, and light. */
   #isStream = false;
   readonly #told: ToldJob[] = [];
+  /** Since the last fetch a job that was told of was claimed before all others: the next fetch comes first. */
+  #hasPassedBy = false;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
@@ -147,6 +149,7 @@ export class FetchLoop implements Service {
     // Told of meanwhile: a fetch would take four times as long.
     if (!ahead && (await this.#fetchTold())) return 0;
     this.#ahead = undefined;
+    this.#hasPassedBy = false;
     const sent = ahead ?? this.#send(names, limit, nextWakeMs);
     this.#current = sent;
     this.#lookAhead();
@@ -176,16 +179,17 @@ export class FetchLoop implements Service {
   }
 
   /**
-   * Starts the one job that an idle worker was told of, before it looks for others. Not into the last free slot: where
-   * another job goes first, only a fetch knows.
+   * Starts the one job that an idle worker was told of, before it looks for others, once between two fetches. Not into
+   * the last free slot: where another job goes first, only a fetch knows.
    */
   async #fetchTold(): Promise<boolean> {
     const { runtime, dispatcher, fetcher } = this.#parts;
     const [told, ...more] = this.#told.splice(0);
-    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
+    if (!told || more.length > 0 || this.#hasPassedBy || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
     const at = runtime.clock.now();
     const jobs = await fetcher.fetchTold(told);
     if (jobs.length === 0) return false;
+    this.#hasPassedBy = true;
     this.#parts.polling.foundWork();
     dispatcher.add(jobs, at);
     return true;

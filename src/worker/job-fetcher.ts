@@ -34,6 +34,8 @@ type Request = Omit<FetchRequest, "workerId">;
 /** So long a fetch takes at most, and so much more for each job: what is beyond is spent on what is no longer there. */
 const FETCH_MS = 5;
 const FETCH_MS_PER_JOB = 0.02;
+/** But no less than this times what a job takes where nothing stands before it: the machine may be slow, or busy. */
+const MARGIN = 1.5;
 
 /**
  * Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. Where
@@ -48,6 +50,8 @@ export class JobFetcher {
   #window = 0;
   readonly #fronts = new QueueFronts();
   readonly #budget: ScanBudget;
+  /** How long a fetch may take for each job. */
+  #perJobMs = FETCH_MS_PER_JOB;
   /** The last look everywhere found all there was. */
   #ranDry = false;
 
@@ -68,11 +72,13 @@ export class JobFetcher {
     if (fronts.length > 0) {
       const fetched = await this.#timed({ queues, limit, fronts });
       this.#fronts.claimed(fetched.jobs);
+      const perJobMs = (fetched.tookMs - FETCH_MS) / Math.max(fetched.jobs.length, 1);
+      this.#perJobMs = Math.max(FETCH_MS_PER_JOB, MARGIN * perJobMs);
       if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
       if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
     }
     const fetched = await this.#timed({ queues, limit });
-    this.#budget.scanned(fetched.tookMs - FETCH_MS - FETCH_MS_PER_JOB * fetched.jobs.length);
+    this.#budget.scanned(fetched.tookMs - FETCH_MS - this.#perJobMs * fetched.jobs.length);
     if (this.#budget.isDue) this.#fronts.clear();
     else this.#fronts.claimed(fetched.jobs);
     this.#ranDry = fetched.jobs.length < limit && !fetched.more;

@@ -8,12 +8,13 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 const LIMIT = 1000;
 /** So long it takes at most, and so much more for each of them: what is beyond is spent on what is no longer there. */
 const WAKE_MS = 2;
-const WAKE_MS_PER_JOB = 0.01;
-/** What does not look at all that was ever due looks at what became due in this time: in more of it while it is behind. */
-const RECENT_MS = 2_000;
-const LATE_MS = 10_000;
+const WAKE_MS_PER_JOB = 0.05;
+/** A look that does not begin at all that was ever due begins so long before the last one: what was committed meanwhile. */
+const OVERLAP_MS = 2_000;
 /** How soon to try again to wake a due job that another transaction has locked. */
 const BLOCKED_MS = 100;
+/** And after a statement that failed. */
+const FAILED_MS = 1_000;
 
 /** Makes scheduled jobs ready when their time comes. */
 export class JobWaker {
@@ -25,6 +26,7 @@ export class JobWaker {
   #isBlocked = false;
   /** More was due than one statement makes ready. */
   #isBehind = false;
+  #lookedAt = 0;
 
   constructor(runtime: WorkerRuntime, queues: QueueList, onDue: () => void) {
     this.#runtime = runtime;
@@ -48,19 +50,25 @@ export class JobWaker {
   }
 
   async wakeJobs(): Promise<void> {
+    const { clock, sql } = this.#runtime;
     this.#timer.clear();
-    const isFromFront = this.#budget.isDue;
-    const withinMs = this.#isBehind ? LATE_MS : RECENT_MS;
-    const { woken, queues, nextWakeMs, tookMs } = await wakeJobs(
-      this.#runtime.sql,
-      LIMIT,
-      isFromFront ? undefined : withinMs,
-    );
-    if (isFromFront) this.#budget.scanned(tookMs - WAKE_MS - WAKE_MS_PER_JOB * woken);
+    // Whole batches are work, wherever they are found.
+    const isFromFront = this.#isBehind || this.#budget.isDue;
+    const now = clock.now();
+    const withinMs = isFromFront ? undefined : now - this.#lookedAt + OVERLAP_MS;
+    const { woken, queues, nextWakeMs, tookMs } = await wakeJobs(sql, LIMIT, withinMs).catch((error: unknown) => {
+      // What was due is still due, and nobody says so again.
+      this.#timer.dueIn(FAILED_MS);
+      throw error;
+    });
+    this.#lookedAt = now;
     this.#isBlocked = woken === 0;
     this.#isBehind = woken === LIMIT;
+    if (isFromFront && !this.#isBehind) this.#budget.scanned(tookMs - WAKE_MS - WAKE_MS_PER_JOB * woken);
     for (const queue of queues) this.#queues.add(queue);
     this.#timer.dueIn(this.#isBehind ? 0 : nextWakeMs);
+    // What this look did not see.
+    if (!isFromFront) this.#timer.dueIn(this.#budget.restMs);
   }
 
   stop(): void {

@@ -9,7 +9,7 @@ const MAX_QUEUES = 64;
 /** So many are compared by priority. 1,000 cost 7 ms, and with more queues than that they are compared by pages. */
 const PAGE = 1000;
 /** So long it takes at most. What is beyond is spent on what is no longer there. */
-const LIST_MS = 10;
+const LIST_MS = 20;
 /** A queue that was empty a moment ago is found within this time under load. */
 const REFRESH_MS = 1000;
 

@@ -124,6 +124,33 @@ test("many workers are told of one job; one runs it, once", async () => {
   await Promise.all(workers.map(({ worker }) => worker.stop()));
 });
 
+test("one job goes before all others, and then a fetch comes first, however many it is told of", async () => {
+  const claimed: string[] = [];
+  const { pool } = queue.connector;
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        const rows = await pool.query<never>(statement, values);
+        if (statement.name !== "fetch_job" || rows.length > 0) claimed.push(statement.name);
+        return rows;
+      },
+    },
+  };
+  await using _worker = startWorker(createApp({ connector, tasks: [task], logger: silentLogger }), {
+    ...SLEEPY,
+    concurrency: 10,
+  });
+  await untilIdle();
+  const app = queue.app([task]);
+  for (let n = 1; n <= 50; n++) await app.defer(task, { n });
+  await until(() => begun.length === 50);
+  const claims = claimed.filter((sent) => sent.startsWith("fetch_job"));
+  expect(claims).toContain("fetch_job");
+  const followed = claims.filter((sent, at) => sent === "fetch_job" && claims[at + 1] === "fetch_job");
+  expect(followed).toEqual([]);
+});
+
 test("what is told wrongly starts nothing that should not run", async () => {
   const app = queue.app([task]);
   await app.defer(task, { n: 1 }, { queue: "theirs" });

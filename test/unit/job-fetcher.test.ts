@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import type { SqlStatement } from "../../src/connector.ts";
+import { tableNames } from "../../src/sql/statement.ts";
+import type { JobCompleter } from "../../src/worker/job-completer.ts";
+import { JobFetcher } from "../../src/worker/job-fetcher.ts";
+import { PrefetchGauge } from "../../src/worker/prefetch-gauge.ts";
+import type { WorkerRuntime } from "../../src/worker/worker-runtime.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+const JOBS = 1000;
+const numbers = (value: (n: number) => number): string =>
+  `{${Array.from({ length: JOBS }, (_, n) => value(n)).join(",")}}`;
+const CLAIMED = JSON.stringify({
+  ...{ id: numbers((n) => n + 1), deferredAt: numbers(() => 0) },
+  ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
+});
+
+/** The statements of 30 full fetches, 100 ms apart, of which each takes so many milliseconds in Postgres. */
+async function statementsOf(tookMs: Readonly<Record<string, number>>): Promise<readonly string[]> {
+  const clock = new ManualClock();
+  const sent: string[] = [];
+  const sql: WorkerRuntime["sql"] = {
+    tables: tableNames(),
+    query: async <Row extends object>({ name }: SqlStatement) => {
+      sent.push(name);
+      const ms = tookMs[name] ?? 0;
+      clock.pass(ms);
+      return [{ jobs: CLAIMED, seen: JOBS, special: false, nextWakeMs: null, tookMs: ms }] as unknown as readonly Row[];
+    },
+  };
+  const parts = { clock, sql, options: { wait: true }, identity: { id: 1n }, events: { has: () => false } };
+  const completer = { promote: () => undefined } as unknown as JobCompleter;
+  const fetcher = new JobFetcher(parts as unknown as WorkerRuntime, completer, new PrefetchGauge(clock, 1));
+  for (let n = 0; n < 30; n++) {
+    await fetcher.fetch(["default"], JOBS);
+    clock.pass(100);
+  }
+  return sent;
+}
+
+const MANY = Array(10).fill("fetch_jobs_from");
+
+test("fetches that are slow because of what is gone begin behind it, most of the time", async () => {
+  const sent = await statementsOf({ fetch_jobs: 125, fetch_jobs_from: 15 });
+  expect(sent.slice(0, 12)).toEqual(["fetch_jobs", "fetch_jobs", ...MANY]);
+  expect(sent.slice(2).filter((name) => name === "fetch_jobs").length).toBeLessThan(3);
+});
+
+test("fetches that are slow because the machine is begin at the front, once that is known", async () => {
+  const sent = await statementsOf({ fetch_jobs: 125, fetch_jobs_from: 115 });
+  expect(sent.slice(0, 3)).toEqual(["fetch_jobs", "fetch_jobs", "fetch_jobs_from"]);
+  expect(sent.slice(-15)).toEqual(Array(15).fill("fetch_jobs"));
+});
