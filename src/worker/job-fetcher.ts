@@ -36,6 +36,10 @@ const FETCH_MS = 5;
 const FETCH_MS_PER_JOB = 0.02;
 /** But no less than this times what a job takes where nothing stands before it: the machine may be slow, or busy. */
 const MARGIN = 1.5;
+/** So many jobs of a fetch tell how long one takes. */
+const TELLING = 100;
+/** What was once quick is trusted for some dozens of fetches. */
+const DRIFT = 1.05;
 
 /**
  * Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. Where
@@ -50,8 +54,8 @@ export class JobFetcher {
   #window = 0;
   readonly #fronts = new QueueFronts();
   readonly #budget: ScanBudget;
-  /** How long a fetch may take for each job. */
-  #perJobMs = FETCH_MS_PER_JOB;
+  /** How long a fetch may take for each job, as the quickest of those say that began where jobs are. */
+  #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
   #ranDry = false;
 
@@ -72,17 +76,23 @@ export class JobFetcher {
     if (fronts.length > 0) {
       const fetched = await this.#timed({ queues, limit, fronts });
       this.#fronts.claimed(fetched.jobs);
-      const perJobMs = (fetched.tookMs - FETCH_MS) / Math.max(fetched.jobs.length, 1);
-      this.#perJobMs = Math.max(FETCH_MS_PER_JOB, MARGIN * perJobMs);
+      this.#learn(fetched);
       if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
       if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
     }
     const fetched = await this.#timed({ queues, limit });
-    this.#budget.scanned(fetched.tookMs - FETCH_MS - this.#perJobMs * fetched.jobs.length);
+    const perJobMs = this.#perJobMs ?? FETCH_MS_PER_JOB;
+    this.#budget.scanned(fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length);
     if (this.#budget.isDue) this.#fronts.clear();
     else this.#fronts.claimed(fetched.jobs);
     this.#ranDry = fetched.jobs.length < limit && !fetched.more;
     return fetched;
+  }
+
+  #learn({ tookMs, jobs }: FetchedJobs): void {
+    if (jobs.length < TELLING) return;
+    const perJobMs = Math.max(FETCH_MS_PER_JOB, (MARGIN * (tookMs - FETCH_MS)) / jobs.length);
+    this.#perJobMs = Math.min(perJobMs, DRIFT * (this.#perJobMs ?? Number.POSITIVE_INFINITY));
   }
 
   async #timed(request: Request): Promise<FetchedJobs> {
