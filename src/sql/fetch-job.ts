@@ -1,7 +1,7 @@
 import type { Job } from "../job.ts";
 import { CLAIM, IS_SPECIAL } from "./fetch-jobs.ts";
 import { claimedRow, parseClaimedJobs } from "./job-row.ts";
-import { optionalStatement, type QueueSql } from "./statement.ts";
+import { optionalStatement, type QueueSql, TOOK_MS } from "./statement.ts";
 
 export interface ToldJob {
   readonly id: bigint;
@@ -10,7 +10,8 @@ export interface ToldJob {
 
 /**
  * $1 the job, $2 its queue, $3 worker. Planning fetch_jobs for a single job costs more than all the rest of this.
- * `ready` is wrapped, or a plan that is made and kept while little waits would go through the fetch index.
+ * `ready` is wrapped, or a plan that is made and kept while little waits would go through the fetch index. One that was
+ * kept of a table with a few rows reads all of it, until the next ANALYZE: how long it took tells.
  */
 const run = optionalStatement(
   "fetch_job",
@@ -21,15 +22,21 @@ where j.ctid = any(array(
   where j.id = $1::text::bigint and j.queue_name = $2::text and coalesce(j.ready, false) and j.status = 'todo' and not (${IS_SPECIAL})
   for no key update skip locked
 ))
-returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit`,
+returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit, ${TOOK_MS}`,
   { isPreparable: true },
 );
+
+export interface FetchedJob {
+  readonly jobs: readonly Job[];
+  /** Milliseconds in Postgres; undefined where no job was claimed. */
+  readonly tookMs: number | undefined;
+}
 
 /**
  * Claims one job that was told of, if fetch_jobs would claim it too: not where somebody else has it, and not with a
  * lock. Flushed as late as there.
  */
-export async function fetchJob(sql: QueueSql, workerId: bigint, { id, queue }: ToldJob): Promise<Job[]> {
-  const row = await run<{ jobs: string }>(sql, [String(id), queue, String(workerId)]);
-  return parseClaimedJobs(row?.jobs ?? null, queue);
+export async function fetchJob(sql: QueueSql, workerId: bigint, { id, queue }: ToldJob): Promise<FetchedJob> {
+  const row = await run<{ jobs: string; tookMs: number }>(sql, [String(id), queue, String(workerId)]);
+  return { jobs: parseClaimedJobs(row?.jobs ?? null, queue), tookMs: row?.tookMs };
 }

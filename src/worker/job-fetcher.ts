@@ -38,6 +38,8 @@ const FETCH_MS_PER_JOB = 0.02;
 const MARGIN = 1.5;
 /** So many jobs of a fetch tell how long one takes. */
 const TELLING = 100;
+/** So long the claim of a single job takes at most, or its plan is none that finds it by its id. */
+const TOLD_MS = 5;
 /** What was once quick is trusted for some dozens of fetches. */
 const DRIFT = 1.05;
 
@@ -54,6 +56,7 @@ export class JobFetcher {
   #window = 0;
   readonly #fronts = new QueueFronts();
   readonly #budget: ScanBudget;
+  readonly #toldBudget: ScanBudget;
   /** How long a fetch may take for each job, as the quickest of those say that began where jobs are. */
   #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
@@ -64,6 +67,7 @@ export class JobFetcher {
     this.#completer = completer;
     this.#gauge = gauge;
     this.#budget = new ScanBudget(runtime.clock, runtime.options.wait);
+    this.#toldBudget = new ScanBudget(runtime.clock, true);
   }
 
   /** Nobody uses locks, so that claims do not stand in each other's way. */
@@ -105,11 +109,13 @@ export class JobFetcher {
     return fetched;
   }
 
-  /** Claims a job that was told of, if nothing speaks against it. */
+  /** Claims a job that was told of, if nothing speaks against it, and it is quick. */
   async fetchTold(told: ToldJob): Promise<readonly Job[]> {
     const { sql, identity, clock, events } = this.#runtime;
+    if (!this.#toldBudget.isDue) return [];
     const startedAt = clock.now();
-    const jobs = await fetchJob(sql, identity.id, told);
+    const { jobs, tookMs } = await fetchJob(sql, identity.id, told);
+    if (tookMs !== undefined) this.#toldBudget.scanned(tookMs - TOLD_MS);
     if (!this.#budget.isDue && this.#fronts.of([told.queue]).length === 0) this.#fronts.claimed(jobs);
     if (events.has("jobs_fetched"))
       events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });

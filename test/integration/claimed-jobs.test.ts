@@ -98,7 +98,7 @@ test("a claimed job is what its row says, whichever statement claims it, beside 
         const [told] = rows.filter(isLight);
         if (told === undefined) return;
         await insert([told]);
-        expect(await fetchJob(sql, 1n, { id: FIRST_ID, queue: told.queue })).toEqual(expected([told]));
+        expect((await fetchJob(sql, 1n, { id: FIRST_ID, queue: told.queue })).jobs).toEqual(expected([told]));
       },
     ),
     { numRuns: 60 },

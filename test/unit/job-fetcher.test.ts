@@ -15,8 +15,10 @@ const CLAIMED = JSON.stringify({
   ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
 });
 
-/** The statements of 30 full fetches, 100 ms apart, of which each, or the n-th, takes so many milliseconds in Postgres. */
-async function statementsOf(tookMs: Readonly<Record<string, number>>): Promise<readonly string[]> {
+type Took = Readonly<Record<string, number>>;
+
+/** A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches. */
+function open(tookMs: Took) {
   const clock = new ManualClock();
   const sent: string[] = [];
   const sql: WorkerRuntime["sql"] = {
@@ -32,6 +34,12 @@ async function statementsOf(tookMs: Readonly<Record<string, number>>): Promise<r
   const parts = { clock, sql, options: { wait: true }, identity: { id: 1n }, events: { has: () => false } };
   const completer = { promote: () => undefined } as unknown as JobCompleter;
   const fetcher = new JobFetcher(parts as unknown as WorkerRuntime, completer, new PrefetchGauge(clock, 1));
+  return { clock, sent, fetcher };
+}
+
+/** The statements of 30 full fetches, 100 ms apart. */
+async function statementsOf(tookMs: Took): Promise<readonly string[]> {
+  const { clock, sent, fetcher } = open(tookMs);
   for (let n = 0; n < 30; n++) {
     await fetcher.fetch(["default"], JOBS);
     clock.pass(100);
@@ -56,4 +64,17 @@ test("fetches that are slow because the machine is begin at the front, once that
   const sent = await statementsOf({ fetch_jobs: 125, fetch_jobs_from: 115 });
   expect(sent.slice(0, 3)).toEqual(["fetch_jobs", "fetch_jobs", "fetch_jobs_from"]);
   expect(sent.slice(-15)).toEqual(Array(15).fill("fetch_jobs"));
+});
+
+test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {
+  const { clock, sent, fetcher } = open({ fetch_job: 25, "fetch_job, 3": 1 });
+  const told = { id: 1n, queue: "default" };
+  const claim = async (): Promise<boolean> => (await fetcher.fetchTold(told)).length > 0;
+  expect([await claim(), await claim(), await claim()]).toEqual([true, true, false]);
+  clock.pass(379);
+  expect(await claim()).toBe(false);
+  clock.pass(1);
+  // Planned anew, it is quick again.
+  expect([await claim(), await claim(), await claim()]).toEqual([true, true, true]);
+  expect(sent).toHaveLength(5);
 });
