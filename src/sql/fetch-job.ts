@@ -1,7 +1,7 @@
 import type { Job } from "../job.ts";
 import { CLAIM, IS_SPECIAL } from "./fetch-jobs.ts";
 import { claimedRow, parseClaimedJobs } from "./job-row.ts";
-import { optionalStatement, type QueueSql, TOOK_MS } from "./statement.ts";
+import { type QueueSql, statement, TOOK_MS } from "./statement.ts";
 
 export interface ToldJob {
   readonly id: bigint;
@@ -13,23 +13,27 @@ export interface ToldJob {
  * `ready` is wrapped, or a plan that is made and kept while little waits would go through the fetch index. One that was
  * kept of a table with a few rows reads all of it, until the next ANALYZE: how long it took tells.
  */
-const run = optionalStatement(
+const run = statement(
   "fetch_job",
   (t) => `
-update ${t.jobs} j set ${CLAIM}, worker_id = $3::text::bigint
-where j.ctid = any(array(
-  select j.ctid from ${t.jobs} j
-  where j.id = $1::text::bigint and j.queue_name = $2::text and coalesce(j.ready, false) and j.status = 'todo' and not (${IS_SPECIAL})
-  for no key update skip locked
-))
-returning ${claimedRow("$2::text")} as jobs, set_config('synchronous_commit', 'off', true) as commit, ${TOOK_MS}`,
+with claimed as (
+  update ${t.jobs} j set ${CLAIM}, worker_id = $3::text::bigint
+  where j.ctid = any(array(
+    select j.ctid from ${t.jobs} j
+    where j.id = $1::text::bigint and j.queue_name = $2::text and coalesce(j.ready, false) and j.status = 'todo'
+      and not (${IS_SPECIAL})
+    for no key update skip locked
+  ))
+  returning ${claimedRow("$2::text")} as jobs
+)
+select (select c.jobs from claimed c) as jobs, set_config('synchronous_commit', 'off', true) as commit, ${TOOK_MS}`,
   { isPreparable: true },
 );
 
 export interface FetchedJob {
   readonly jobs: readonly Job[];
-  /** Milliseconds in Postgres; undefined where no job was claimed. */
-  readonly tookMs: number | undefined;
+  /** Milliseconds in Postgres. */
+  readonly tookMs: number;
 }
 
 /**
@@ -37,6 +41,10 @@ export interface FetchedJob {
  * lock. Flushed as late as there.
  */
 export async function fetchJob(sql: QueueSql, workerId: bigint, { id, queue }: ToldJob): Promise<FetchedJob> {
-  const row = await run<{ jobs: string; tookMs: number }>(sql, [String(id), queue, String(workerId)]);
-  return { jobs: parseClaimedJobs(row?.jobs ?? null, queue), tookMs: row?.tookMs };
+  const { jobs, tookMs } = await run<{ jobs: string | null; tookMs: number }>(sql, [
+    String(id),
+    queue,
+    String(workerId),
+  ]);
+  return { jobs: parseClaimedJobs(jobs, queue), tookMs };
 }

@@ -158,7 +158,9 @@ export class FetchLoop implements Service {
     });
     runtime.health.ok();
     // Nothing is known to be all there is only if no other fetch was under way.
-    return this.#received(fetched, sent, !ahead && !this.#ahead);
+    const sleepMs = await this.#received(fetched, sent, !ahead && !this.#ahead);
+    // The fetch that came first need not have seen it.
+    return this.#told.length > 0 ? 0 : sleepMs;
   }
 
   async #received(fetched: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
@@ -184,8 +186,9 @@ export class FetchLoop implements Service {
    */
   async #fetchTold(): Promise<boolean> {
     const { runtime, dispatcher, fetcher } = this.#parts;
+    if (this.#hasPassedBy) return false;
     const [told, ...more] = this.#told.splice(0);
-    if (!told || more.length > 0 || this.#hasPassedBy || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
+    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
     const at = runtime.clock.now();
     const jobs = await fetcher.fetchTold(told);
     if (jobs.length === 0) return false;

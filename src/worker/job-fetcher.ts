@@ -42,6 +42,7 @@ const TELLING = 100;
 const TOLD_MS = 5;
 /** What was once quick is trusted for some dozens of fetches. */
 const DRIFT = 1.05;
+const FADING = 0.99;
 
 /**
  * Claims jobs with the lighter of two statements that will do, and widens its view behind jobs that cannot run. Where
@@ -86,6 +87,8 @@ export class JobFetcher {
     }
     const fetched = await this.#timed({ queues, limit });
     const perJobMs = this.#perJobMs ?? FETCH_MS_PER_JOB;
+    // Only fetches from elsewhere say how long a job takes, and there are none while these seem quick.
+    if (this.#perJobMs !== undefined) this.#perJobMs *= FADING;
     this.#budget.scanned(fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length);
     if (this.#budget.isDue) this.#fronts.clear();
     else this.#fronts.claimed(fetched.jobs);
@@ -115,7 +118,7 @@ export class JobFetcher {
     if (!this.#toldBudget.isDue) return [];
     const startedAt = clock.now();
     const { jobs, tookMs } = await fetchJob(sql, identity.id, told);
-    if (tookMs !== undefined) this.#toldBudget.scanned(tookMs - TOLD_MS);
+    this.#toldBudget.scanned(tookMs - TOLD_MS);
     if (!this.#budget.isDue && this.#fronts.of([told.queue]).length === 0) this.#fronts.claimed(jobs);
     if (events.has("jobs_fetched"))
       events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });

@@ -9,7 +9,7 @@ const LIMIT = 1000;
 /** So long it takes at most, and so much more for each of them: what is beyond is spent on what is no longer there. */
 const WAKE_MS = 2;
 const WAKE_MS_PER_JOB = 0.05;
-/** A look that does not begin at all that was ever due begins so long before the last one: what was committed meanwhile. */
+/** A look that does not begin at all that was ever due begins so long before the end of the last: some commit late. */
 const OVERLAP_MS = 2_000;
 /** How soon to try again to wake a due job that another transaction has locked. */
 const BLOCKED_MS = 100;
@@ -26,7 +26,8 @@ export class JobWaker {
   #isBlocked = false;
   /** More was due than one statement makes ready. */
   #isBehind = false;
-  #lookedAt = 0;
+  /** Up to when the last look saw what became due. */
+  #seenMs = Number.NEGATIVE_INFINITY;
 
   constructor(runtime: WorkerRuntime, queues: QueueList, onDue: () => void) {
     this.#runtime = runtime;
@@ -46,24 +47,26 @@ export class JobWaker {
 
   /** A fetch says when the next job is due. */
   fetched(nextWakeMs: number | undefined): void {
-    this.#timer.dueIn(this.#isBlocked && nextWakeMs === 0 ? BLOCKED_MS : nextWakeMs);
+    const isBlocked = this.#isBlocked && nextWakeMs === 0;
+    // Locked, or committed so late that only a look at all sees it.
+    this.#timer.dueIn(isBlocked ? Math.max(BLOCKED_MS, Math.min(this.#budget.restMs, FAILED_MS)) : nextWakeMs);
   }
 
   async wakeJobs(): Promise<void> {
-    const { clock, sql } = this.#runtime;
     this.#timer.clear();
-    // Whole batches are work, wherever they are found.
-    const isFromFront = this.#isBehind || this.#budget.isDue;
-    const now = clock.now();
-    const withinMs = isFromFront ? undefined : now - this.#lookedAt + OVERLAP_MS;
-    const { woken, queues, nextWakeMs, tookMs } = await wakeJobs(sql, LIMIT, withinMs).catch((error: unknown) => {
+    // While there is more than one statement can do, the next one goes on where the last one ended.
+    const isFromFront = !this.#isBehind && this.#budget.isDue;
+    const sinceMs = isFromFront ? undefined : this.#seenMs - OVERLAP_MS;
+    const look = await wakeJobs(this.#runtime.sql, LIMIT, sinceMs).catch((error: unknown) => {
       // What was due is still due, and nobody says so again.
       this.#timer.dueIn(FAILED_MS);
       throw error;
     });
-    this.#lookedAt = now;
+    const { woken, queues, seenMs, nextWakeMs, tookMs } = look;
+    this.#seenMs = seenMs;
     this.#isBlocked = woken === 0;
     this.#isBehind = woken === LIMIT;
+    // A full batch is work, whatever it took.
     if (isFromFront && !this.#isBehind) this.#budget.scanned(tookMs - WAKE_MS - WAKE_MS_PER_JOB * woken);
     for (const queue of queues) this.#queues.add(queue);
     this.#timer.dueIn(this.#isBehind ? 0 : nextWakeMs);

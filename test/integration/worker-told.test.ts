@@ -132,7 +132,8 @@ test("one job goes before all others, and then a fetch comes first, however many
     pool: {
       async query(statement, values) {
         const rows = await pool.query<never>(statement, values);
-        if (statement.name !== "fetch_job" || rows.length > 0) claimed.push(statement.name);
+        const [row] = rows as readonly { jobs?: string | null }[];
+        if (statement.name !== "fetch_job" || typeof row?.jobs === "string") claimed.push(statement.name);
         return rows;
       },
     },
@@ -143,10 +144,15 @@ test("one job goes before all others, and then a fetch comes first, however many
   });
   await untilIdle();
   const app = queue.app([task]);
-  for (let n = 1; n <= 50; n++) await app.defer(task, { n });
-  await until(() => begun.length === 50);
+  // It may be told of the first ones late, and of several at once.
+  await until(async () => {
+    begun.length = 0;
+    for (let n = 1; n <= 50; n++) await app.defer(task, { n });
+    await until(() => begun.length === 50);
+    await untilIdle();
+    return claimed.includes("fetch_job");
+  });
   const claims = claimed.filter((sent) => sent.startsWith("fetch_job"));
-  expect(claims).toContain("fetch_job");
   const followed = claims.filter((sent, at) => sent === "fetch_job" && claims[at + 1] === "fetch_job");
   expect(followed).toEqual([]);
 });

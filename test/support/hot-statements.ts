@@ -121,7 +121,7 @@ export const OF_MANY: Sends = {
   promote_locks: (sql) => promoteLocks(sql, ["one", ...upTo(BATCH - 1).map((n) => `lock ${n}`)]),
   sweep_locks: (sql) => sweepLocks(sql, { from: "", limit: BATCH }),
   wake_jobs: (sql) => wakeJobs(sql, BATCH),
-  "wake_jobs, recent": (sql) => wakeJobs(sql, BATCH, 10_000),
+  "wake_jobs, recent": (sql) => wakeJobs(sql, BATCH, Date.now() - 60_000),
   find_unlocked_jobs: (sql) => findUnlockedJobs(sql, idsOf("running")),
   insert_jobs: (sql) => insertJobs(sql, differing),
   "insert_jobs, half of the queueing locks taken": (sql) => insertJobs(sql, keyed),

@@ -66,6 +66,17 @@ test("fetches that are slow because the machine is begin at the front, once that
   expect(sent.slice(-15)).toEqual(Array(15).fill("fetch_jobs"));
 });
 
+test("what was learned on a slow machine is forgotten on a quick one", async () => {
+  const slowOnce = Object.fromEntries([1, 2, 3, 4, 5].map((nth) => [`fetch_jobs_from, ${nth}`, 365]));
+  const { clock, sent, fetcher } = open({ fetch_jobs: 200, fetch_jobs_from: 15, ...slowOnce });
+  for (let n = 0; n < 400; n++) {
+    await fetcher.fetch(["default"], JOBS);
+    clock.pass(100);
+  }
+  const last = sent.slice(-100);
+  expect(last.filter((name) => name === "fetch_jobs").length).toBeLessThan(10);
+});
+
 test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {
   const { clock, sent, fetcher } = open({ fetch_job: 25, "fetch_job, 3": 1 });
   const told = { id: 1n, queue: "default" };

@@ -6,9 +6,11 @@ import type { QueueList } from "../../src/worker/queue-list.ts";
 import type { WorkerRuntime } from "../../src/worker/worker-runtime.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
-/** Milliseconds that each look went back; null is all the way. */
+/** From when on each look saw, by the clock of the database; null is for ever. */
 const looks: (SqlValue | undefined)[] = [];
 let clock: ManualClock;
+/** What the clock of the database is ahead. */
+const AHEAD_MS = 1_000_000;
 let calls: number;
 /** What each look finds, and how long it takes in Postgres. */
 let answer: () => { woken: number; tookMs: number };
@@ -23,9 +25,10 @@ function open(): JobWaker {
     tables: tableNames(),
     query: async <Row extends object>(_statement: unknown, values: readonly SqlValue[]) => {
       looks.push(values[1]);
+      const seenMs = AHEAD_MS + clock.now();
       const { woken, tookMs } = answer();
       clock.pass(tookMs);
-      return [{ woken, queues: null, nextWakeMs: null, tookMs }] as unknown as readonly Row[];
+      return [{ woken, queues: null, seenMs, nextWakeMs: null, tookMs }] as unknown as readonly Row[];
     },
   };
   const runtime = { clock, sql, options: { wait: true } } as unknown as WorkerRuntime;
@@ -33,35 +36,54 @@ function open(): JobWaker {
 }
 
 describe("waking scheduled jobs", () => {
-  test("goes on from the front while it finds as many as it can wake, however slow that is", async () => {
-    answer = () => ({ woken: 1000, tookMs: 200 });
+  test("goes on where it ended while it finds as many as it can wake, however slow that is, then looks at all", async () => {
+    answer = () => ({ woken: looks.length < 10 ? 1000 : 999, tookMs: 200 });
     const waker = open();
     for (let n = 0; n < 10; n++) {
       expect(waker.isDue).toBe(n > 0);
       await waker.wakeJobs();
     }
-    expect(looks).toEqual(Array(10).fill(null));
+    const ends = Array.from({ length: 9 }, (_, n) => AHEAD_MS + 200 * n - 2_000);
+    expect(looks).toEqual([null, ...ends]);
+    clock.pass(0);
+    expect(waker.isDue).toBe(true);
+    await waker.wakeJobs();
+    expect(looks.at(-1)).toBe(null);
+    clock.pass(10_000);
+    expect(waker.isDue).toBe(false);
   });
 
   test("rests from looks at what is gone; those between begin before the last one, and the next is not forgotten", async () => {
+    // A look at all takes 100 ms more than it should.
     answer = () => ({ woken: 1, tookMs: looks.at(-1) === null ? 102.05 : 1 });
     const waker = open();
     await waker.wakeJobs();
     await waker.wakeJobs();
     expect(looks).toEqual([null, null]);
+    const restsUntil = clock.now() + 1_900;
     clock.pass(500);
     await waker.wakeJobs();
-    // The looks before it began 102 ms earlier than they ended.
-    expect(looks.at(-1)).toBeCloseTo(500 + 102.05 + 2_000);
+    expect(looks.at(-1)).toBeCloseTo(AHEAD_MS + 102.05 - 2_000);
+    const seen = clock.now() - 1;
     clock.pass(300);
     await waker.wakeJobs();
-    expect(looks.at(-1)).toBeCloseTo(300 + 1 + 2_000);
+    expect(looks.at(-1)).toBeCloseTo(AHEAD_MS + seen - 2_000);
     expect(waker.isDue).toBe(false);
-    // Nineteen times what was too much, of which all but this has passed.
-    clock.pass(1_900 - 500 - 1 - 300 - 1);
+    clock.pass(restsUntil - clock.now());
     expect([waker.isDue, calls]).toEqual([true, 1]);
     await waker.wakeJobs();
     expect(looks.at(-1)).toBe(null);
+  });
+
+  test("looks again in a moment for what is locked, and no sooner than a look may see it", async () => {
+    answer = () => ({ woken: 0, tookMs: 1 });
+    const waker = open();
+    await waker.wakeJobs();
+    waker.fetched(0);
+    clock.pass(99);
+    expect(waker.isDue).toBe(false);
+    clock.pass(1);
+    expect(waker.isDue).toBe(true);
   });
 
   test("tries again after a failure what was due", async () => {
