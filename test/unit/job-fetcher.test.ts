@@ -67,7 +67,7 @@ test("fetches that are slow because the machine is begin at the front, once that
 });
 
 test("what was learned on a slow machine is forgotten on a quick one", async () => {
-  const slowOnce = Object.fromEntries([1, 2, 3, 4, 5].map((nth) => [`fetch_jobs_from, ${nth}`, 365]));
+  const slowOnce = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((nth) => [`fetch_jobs_from, ${nth}`, 365]));
   const { clock, sent, fetcher } = open({ fetch_jobs: 200, fetch_jobs_from: 15, ...slowOnce });
   for (let n = 0; n < 400; n++) {
     await fetcher.fetch(["default"], JOBS);
