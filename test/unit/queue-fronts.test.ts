@@ -5,25 +5,41 @@ import { sampleJob } from "../support/sample-job.ts";
 
 const job = (id: bigint, fields: Partial<Job> = {}): Job => sampleJob({ id, queue: "q", ...fields });
 
-test("begins each queue and priority at the first job of the last claim that had some of them", () => {
+/** What a fetch begins before. */
+const OVERLAP = 20_000n;
+const from = (id: bigint): bigint => id - OVERLAP;
+
+test("begins each queue and priority a little before the first job of the last claim that had some of them", () => {
   const fronts = new QueueFronts();
   expect(fronts.of(["q"])).toEqual([]);
-  fronts.claimed([job(7n, { priority: 5 }), job(9n, { priority: 5 }), job(3n), job(4n), job(5n, { queue: "r" })]);
-  fronts.claimed([job(6n), job(8n)]);
+  fronts.claimed([
+    ...[job(50_007n, { priority: 5 }), job(50_009n, { priority: 5 })],
+    ...[job(50_003n), job(50_004n), job(50_005n, { queue: "r" })],
+  ]);
+  fronts.claimed([job(50_006n), job(50_008n)]);
   fronts.claimed([]);
   expect(fronts.of(["q", "none"])).toEqual([
-    { queue: "q", priority: 5, id: 7n },
-    { queue: "q", priority: 0, id: 6n },
+    { queue: "q", priority: 5, id: from(50_007n) },
+    { queue: "q", priority: 0, id: from(50_006n) },
   ]);
-  expect(fronts.of(["r"])).toEqual([{ queue: "r", priority: 0, id: 5n }]);
+  expect(fronts.of(["r"])).toEqual([{ queue: "r", priority: 0, id: from(50_005n) }]);
+});
+
+test("does not go back for a job that became ready again, and never before the first id", () => {
+  const fronts = new QueueFronts();
+  fronts.claimed([job(10n)]);
+  expect(fronts.of(["q"])).toEqual([{ queue: "q", priority: 0, id: 0n }]);
+  fronts.claimed([job(90_000n)]);
+  fronts.claimed([job(11n), job(90_001n)]);
+  expect(fronts.of(["q"])).toEqual([{ queue: "q", priority: 0, id: from(90_000n) }]);
 });
 
 test("does not begin at a job that the head of its lock took along", () => {
   const fronts = new QueueFronts();
-  fronts.claimed([job(1n, { lock: "l", priority: 1 }), job(50n, { lock: "l" }), job(60n)]);
+  fronts.claimed([job(30_001n, { lock: "l", priority: 1 }), job(30_050n, { lock: "l" }), job(30_060n)]);
   expect(fronts.of(["q"])).toEqual([
-    { queue: "q", priority: 1, id: 1n },
-    { queue: "q", priority: 0, id: 60n },
+    { queue: "q", priority: 1, id: from(30_001n) },
+    { queue: "q", priority: 0, id: from(30_060n) },
   ]);
 });
 
