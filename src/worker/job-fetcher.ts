@@ -86,7 +86,7 @@ export class JobFetcher {
       if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
     }
     const fetched = await this.#timed({ queues, limit });
-    const perJobMs = this.#perJobMs ?? FETCH_MS_PER_JOB;
+    const perJobMs = Math.max(FETCH_MS_PER_JOB, this.#perJobMs ?? 0);
     // Only fetches from elsewhere say how long a job takes, and there are none while these seem quick.
     if (this.#perJobMs !== undefined) this.#perJobMs *= FADING;
     this.#budget.scanned(fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length);

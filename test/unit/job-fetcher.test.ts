@@ -77,6 +77,21 @@ test("what was learned on a slow machine is forgotten on a quick one", async () 
   expect(last.filter((name) => name === "fetch_jobs").length).toBeLessThan(10);
 });
 
+test("what is forgotten leaves as much as a fetch may always take", async () => {
+  const { clock, sent, fetcher } = open({
+    fetch_jobs: 24,
+    "fetch_jobs, 1": 125,
+    "fetch_jobs, 2": 125,
+    fetch_jobs_from: 15,
+  });
+  for (let n = 0; n < 400; n++) {
+    await fetcher.fetch(["default"], JOBS);
+    clock.pass(100);
+  }
+  expect(sent).toContain("fetch_jobs_from");
+  expect(sent.slice(-300)).toEqual(Array(300).fill("fetch_jobs"));
+});
+
 test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {
   const { clock, sent, fetcher } = open({ fetch_job: 25, "fetch_job, 3": 1 });
   const told = { id: 1n, queue: "default" };
