@@ -67,15 +67,16 @@ test.each(STATEMENTS.flatMap((name) => (["before", "after"] as const).map((when)
     });
     const connector = losing(name, when, [1, 3]);
     const app = createApp({ connector, tasks: [task], logger: silentLogger });
-    const jobs = Array.from({ length: 32 }, (_, n) => ({ n, fail: n % 10 === 9 ? 2 : n % 7 === 0 ? 1 : 0 }));
+    const jobs = Array.from({ length: 36 }, (_, n) => ({ n, fail: n % 10 === 9 ? 2 : n % 7 === 0 ? 1 : 0 }));
     await app.batchDefer(task, jobs.slice(0, 10));
     await app.batchDefer(task, jobs.slice(10, 20), { lock: "l" });
     await app.batchDefer(task, jobs.slice(20, 30), { scheduleIn: { milliseconds: 30 } });
     await using _worker = startWorker(app, { concurrency: 3 });
+    const rows = async (sql: string) => (await queue.pool.query(sql)).rowCount;
     for (const late of jobs.slice(30)) {
-      await until(
-        async () => (await queue.pool.query("select 1 from procrastinate_workers where idle")).rowCount === 1,
-      );
+      // Told of while it has nothing else to do, unless a poll finds the job first.
+      await until(async () => (await rows("select 1 from procrastinate_jobs where finished_at is null")) === 0);
+      await until(async () => (await rows("select 1 from procrastinate_workers where idle")) === 1);
       await app.defer(task, late);
       await until(() => runs.has(late.n));
     }
