@@ -61,7 +61,7 @@ test("a worker looks past what is gone but cannot be vacuumed, and finds what be
     await app.defer(task, { n: 99 });
     return queue.sent.slice(-10).every((name) => name !== "fetch_jobs_from");
   });
-  expect(fetches("fetch_jobs_from") - before).toBeLessThan(100);
+  expect(fetches("fetch_jobs_from") - before).toBeLessThan(50);
 });
 
 test("a worker that ends when there is nothing to do looks everywhere each time", async () => {
