@@ -77,7 +77,8 @@ function followers(t: TableNames): string {
 
 /**
  * Takes the candidates that cannot run out of the fetch index. Not what waits for a head beyond the last that is claimed:
- * the next claims begin with that head, and may take it along.
+ * the next claims begin with that head, and may take it along. Nor, in a claim that found enough, what waits for one that
+ * is claimed: the next lanes are made of it, and taking it out would cost as much as claiming it.
  */
 function setAside(t: TableNames): string {
   return `
@@ -86,7 +87,8 @@ function setAside(t: TableNames): string {
   where j.ctid = any(array(
     select v.tid from verdicts v
     where v.verdict <> 'run' and not coalesce(v.lock in (
-      select c.lock from could c where c.lock is not null and c.head > (select max(r.head) from run r)
+      select c.lock from could c where c.lock is not null
+        and (c.head > (select max(r.head) from run r) or (select count(*) from run) > $3::int / 2)
     ), false)
     except all select r.tid from run r where r.place > 0
   ))

@@ -12,6 +12,9 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
 const MAX_FETCH = 1000;
+/** So long at most a fetch waits for the end of the lanes that took all locks there are. */
+const LANES_MS = 20;
+
 /** What is known of the work that there may be. */
 export interface WakeHint {
   readonly queue?: string | undefined;
@@ -63,6 +66,8 @@ export class FetchLoop implements Service {
   readonly #told: ToldJob[] = [];
   /** Since the last fetch a job that was told of was claimed before all others: the next fetch comes first. */
   #hasPassedBy = false;
+  /** All that waits, waits for locks that are held here: until then, or until one is released. */
+  #lanesUntil = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
@@ -100,7 +105,14 @@ export class FetchLoop implements Service {
     else this.#parts.queues.add(hint.queue);
     this.#tell(hint);
     this.#parts.polling.reset();
+    this.#lanesUntil = Number.NEGATIVE_INFINITY;
     this.#loop.wake();
+  }
+
+  /** Some locks are free again. */
+  released(): void {
+    this.#lanesUntil = Number.NEGATIVE_INFINITY;
+    this.refill();
   }
 
   #tell({ job, queue }: WakeHint): void {
@@ -143,6 +155,8 @@ export class FetchLoop implements Service {
     if (await this.#fetchTold()) return 0;
     if (this.#waker.isDue) await this.#waker.wakeJobs();
     const ahead = this.#ahead;
+    const lanesMs = this.#lanesUntil - runtime.clock.now();
+    if (lanesMs > 0 && !ahead) return lanesMs;
     const limit = this.#limit();
     if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
     const { names, nextWakeMs } = await queues.current();
@@ -176,6 +190,7 @@ export class FetchLoop implements Service {
       return this.#sleepOrWait();
     }
     this.#parts.polling.foundWork();
+    if (fetched.isLockBound) this.#lanesUntil = this.#parts.runtime.clock.now() + LANES_MS;
     dispatcher.add(jobs, at);
     return 0;
   }
@@ -200,7 +215,7 @@ export class FetchLoop implements Service {
 
   #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
     const { runtime, fetcher } = this.#parts;
-    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, nextWakeMs };
+    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
     const at = runtime.clock.now();
     const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
     // Where two are under way, the second one may fail before it is waited for.

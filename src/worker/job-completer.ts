@@ -17,8 +17,8 @@ export interface CompleterCallbacks {
   onRetried(delayMs: number): void;
   /** Some jobs no longer belonged to this worker. One that it has claimed anew meanwhile was left to this outcome. */
   onLost(): void;
-  /** A batch is written. */
-  onWritten(): void;
+  /** A batch is written, which released locks or did not. */
+  onWritten(hasReleased: boolean): void;
 }
 
 /** Larger ones take no less time per job, and the slots wait for room. */
@@ -208,7 +208,7 @@ export class JobCompleter {
       this.promote([...batch.locks]);
       // No notification tells this worker of its own retries while it does not say that it is idle.
       if (batch.retried.length > 0) this.#callbacks.onRetried(Math.min(...batch.retried.map(({ delayMs }) => delayMs)));
-      this.#callbacks.onWritten();
+      this.#callbacks.onWritten(batch.locks.size > 0);
     }
   }
 

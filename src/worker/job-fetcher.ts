@@ -23,6 +23,8 @@ export interface FetchedJobs {
   readonly tookMs: number;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
+  /** Few lanes took all of it: others would have been found, if any lock were free. */
+  readonly isLockBound: boolean;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
   /** Nothing was found where jobs should be next; in so many milliseconds it is time to look everywhere. */
@@ -136,7 +138,7 @@ export class JobFetcher {
       this.#sinceLocks = 0;
       return this.#fetchLocked(request);
     }
-    return { jobs, textLength, tookMs, more: seen > jobs.length, nextWakeMs };
+    return { jobs, textLength, tookMs, more: seen > jobs.length, isLockBound: false, nextWakeMs };
   }
 
   async #fetchLocked(wanted: Request): Promise<FetchedJobs> {
@@ -154,6 +156,13 @@ export class JobFetcher {
     this.#window = isShort && aside > 0 ? window * WINDOW_GROWTH : 0;
     if (aside > 0 || jobs.some((job) => job.lock !== null)) this.#sinceLocks = 0;
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
-    return { jobs, textLength, tookMs, more: isShort && (aside > 0 || seen > jobs.length), nextWakeMs };
+    const isLockBound = !isShort && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs);
+    const more = isShort && (aside > 0 || seen > jobs.length);
+    return { jobs, textLength, tookMs, more, isLockBound, nextWakeMs };
   }
+}
+
+function lanesOf(jobs: readonly Job[]): number {
+  const locks = new Set(jobs.map(({ lock }) => lock));
+  return locks.delete(null) ? locks.size + jobs.filter(({ lock }) => lock === null).length : locks.size;
 }

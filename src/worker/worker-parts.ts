@@ -54,9 +54,10 @@ export class WorkerParts {
       onPromoted: wake,
       onRetried: (delayMs) => this.#fetchLoop.wake({ delayMs }),
       onLost: () => this.#reconciler.doubt(),
-      onWritten: () => {
+      onWritten: (hasReleased) => {
         this.#dispatcher.dispatch();
-        this.#fetchLoop.refill();
+        if (hasReleased) this.#fetchLoop.released();
+        else this.#fetchLoop.refill();
       },
     });
     const isListening = (): boolean => this.#listener.isListening;
