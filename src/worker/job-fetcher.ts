@@ -156,7 +156,7 @@ export class JobFetcher {
     this.#window = isShort && aside > 0 ? window * WINDOW_GROWTH : 0;
     if (aside > 0 || jobs.some((job) => job.lock !== null)) this.#sinceLocks = 0;
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
-    const isLockBound = !isShort && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs);
+    const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs);
     const more = isShort && (aside > 0 || seen > jobs.length);
     return { jobs, textLength, tookMs, more, isLockBound, nextWakeMs };
   }
