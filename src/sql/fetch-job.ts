@@ -1,7 +1,7 @@
 import type { Job } from "../job.ts";
 import { CLAIM, IS_SPECIAL } from "./fetch-jobs.ts";
 import { claimedRow, parseClaimedJobs } from "./job-row.ts";
-import { type QueueSql, statement, TOOK_MS } from "./statement.ts";
+import { type QueueSql, statement, TOOK_MS, UNFLUSHED } from "./statement.ts";
 
 export interface ToldJob {
   readonly id: bigint;
@@ -26,7 +26,7 @@ with claimed as (
   ))
   returning ${claimedRow("$2::text")} as jobs
 )
-select (select c.jobs from claimed c) as jobs, set_config('synchronous_commit', 'off', true) as commit, ${TOOK_MS}`,
+select (select c.jobs from claimed c) as jobs, ${UNFLUSHED}, ${TOOK_MS}`,
   { isPreparable: true },
 );
 

@@ -1,6 +1,6 @@
 import type { Job } from "../job.ts";
 import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
-import { numberArray, type QueueSql, statement, type TableNames, TOOK_MS, textArray } from "./statement.ts";
+import { numberArray, type QueueSql, statement, type TableNames, TOOK_MS, textArray, UNFLUSHED } from "./statement.ts";
 
 export interface FetchRequest {
   readonly workerId: bigint;
@@ -121,7 +121,7 @@ with cand as materialized (${candidates(t, `${IS_SPECIAL} as special`, { perQueu
 select ${claimedJobs("$1::text::text[]")} as jobs,
        (select count(*)::int from cand) as seen,
        (select coalesce(bool_or(special), false) from cand) as special,
-       ${nextWakeMs(t, fronts && RECENTLY)} as "nextWakeMs", set_config('synchronous_commit', 'off', true) as commit, ${TOOK_MS}`;
+       ${nextWakeMs(t, fronts && RECENTLY)} as "nextWakeMs", ${UNFLUSHED}, ${TOOK_MS}`;
 const run = statement("fetch_jobs", sqlOf());
 const runFrom = statement("fetch_jobs_from", sqlOf(["$5", "$6"]));
 

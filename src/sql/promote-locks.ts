@@ -1,11 +1,12 @@
 import { isInLine, notifyIdle } from "./job-row.ts";
-import { type QueueSql, statement, type TableNames, textArray } from "./statement.ts";
+import { type QueueSql, statement, type TableNames, textArray, UNFLUSHED } from "./statement.ts";
 
 /**
  * $1 locks. Makes the head of each lock ready again, where it was set aside and nobody runs under the lock.
  *
  * A statement of its own, after the commit of whatever released the lock, and again after setting jobs aside: inside
- * the releasing transaction its snapshot could miss a job that a fetch is setting aside at that moment.
+ * the releasing transaction its snapshot could miss a job that a fetch is setting aside at that moment. Without waiting
+ * for the flush: after a crash of Postgres the workers listen anew, and then sweep the locks.
  */
 const run = statement(
   "promote_locks",
@@ -33,7 +34,7 @@ with heads as materialized (
 ), notified as materialized (${notifyIdle(t, "changed")})
 select (select count(*)::int from promoted) as promoted,
        (select json_agg(h.lock)::text from heads h where h.id not in (select f.id from free f)) as held,
-       (select sent::int from notified) as notified`,
+       (select sent::int from notified) as notified, ${UNFLUSHED}`,
 );
 
 export interface Promoted {

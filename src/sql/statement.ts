@@ -151,6 +151,12 @@ export function optionalStatement(
 /** Milliseconds that a statement took so far: as its last column, without round trips and the queues of drivers. */
 export const TOOK_MS = `extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000 as "tookMs"`;
 
+/**
+ * A column that lets the commit go on without waiting for its flush: where what a crash of Postgres takes back is found
+ * and done again. It holds for the whole transaction, so only in statements that are alone in theirs.
+ */
+export const UNFLUSHED = `set_config('synchronous_commit', 'off', true) as commit`;
+
 /** An array literal of Postgres, for a parameter that is cast like `$1::text::text[]`. */
 export function textArray(values: readonly string[]): string {
   return `{${values.map((value) => `"${value.replace(/[\\"]/g, "\\$&")}"`).join(",")}}`;

@@ -1,9 +1,9 @@
 import { nextWakeMs } from "./fetch-jobs.ts";
-import { type QueueSql, statement, TOOK_MS } from "./statement.ts";
+import { type QueueSql, statement, TOOK_MS, UNFLUSHED } from "./statement.ts";
 
 /**
  * $1 how many at most, $2 from when on what became due, in milliseconds since 1970; null is for ever. Brings jobs whose
- * time has come back into the fetch index.
+ * time has come back into the fetch index. Without waiting for the flush: who claims them commits after it.
  */
 const run = statement(
   "wake_jobs",
@@ -20,7 +20,7 @@ with due as materialized (
 )
 select (select count(*)::int from woken) as woken, (select json_agg(distinct w.queue_name)::text from woken w) as queues,
        (select extract(epoch from case when count(*) < $1::int then now() else max(d.wake_at) end)::float8 * 1000 from due d) as "seenMs",
-       ${nextWakeMs(t, "now()")} as "nextWakeMs", ${TOOK_MS}`,
+       ${nextWakeMs(t, "now()")} as "nextWakeMs", ${UNFLUSHED}, ${TOOK_MS}`,
 );
 
 export interface WokenJobs {

@@ -131,3 +131,14 @@ test("every statement is looked at here", async () => {
   expect(declared.length).toBeGreaterThan(sends.length / 2);
   expect(declared.filter((name) => name !== undefined && !sent.has(name))).toEqual([]);
 });
+
+test("only what is found and done again after a crash is committed without waiting for its flush", async () => {
+  const sent = await Promise.all(
+    Object.values({ ...OF_ONE, ...OF_MANY, ...BY_CONDITIONS, ...OF_ALL_LIVE }).map(async (send) => {
+      const { statement } = await sentBy(send);
+      return statement.text.includes("synchronous_commit") ? [statement.name] : [];
+    }),
+  );
+  const unflushed = ["fetch_job", "fetch_jobs", "fetch_jobs_from", "promote_locks", "wake_jobs"];
+  expect([...new Set(sent.flat())].sort()).toEqual(unflushed);
+});
