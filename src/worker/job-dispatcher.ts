@@ -13,6 +13,7 @@ interface Lane {
   readonly jobs: Job[];
   readonly priority: number;
   readonly claimedAt: number;
+  readonly receivedAt: number;
 }
 
 export interface DispatcherParts {
@@ -94,12 +95,13 @@ export class JobDispatcher {
       return;
     }
     const lanes = new Map<string, Lane>();
+    const receivedAt = this.#parts.runtime.clock.now();
     const lowest = this.#waiting.at(-1)?.priority ?? Number.POSITIVE_INFINITY;
     for (const job of jobs) {
       const lane = job.lock === null ? undefined : lanes.get(job.lock);
       if (lane) lane.jobs.push(job);
       else {
-        const first = { jobs: [job], priority: job.priority, claimedAt };
+        const first = { jobs: [job], priority: job.priority, claimedAt, receivedAt };
         if (job.lock !== null) lanes.set(job.lock, first);
         this.#waiting.push(first);
       }
@@ -143,17 +145,15 @@ export class JobDispatcher {
   }
 
   /**
-   * Gives claimed jobs back that have been waiting for longer than this: for a slot, or behind a job of their lock that
-   * turned out to be long. They were fetched ahead for jobs that are over in milliseconds.
+   * Gives jobs back that have been waiting here for longer than this: for a slot, or behind a job of their lock that
+   * turned out to be long. They were fetched ahead for jobs that are over in milliseconds. Their claim itself may take
+   * seconds, with large arguments: no reason to give them back unstarted.
    */
   releaseOlderThan(ms: number): void {
     const before = this.#parts.runtime.clock.now() - ms;
-    const stale = this.#waiting.filter((lane) => lane.claimedAt < before);
-    this.#waiting = this.#waiting.filter((lane) => lane.claimedAt >= before);
-    this.#buffered -= countJobs(stale);
-    this.#parts.completer.release(stale.flatMap((lane) => lane.jobs));
+    const given = this.#giveBack((lane) => lane.receivedAt < before);
     for (const [lane, current] of this.#active) if (current.startedAt < before) this.#cut(lane, current.job);
-    if (stale.length === 0) return;
+    if (given === 0) return;
     // Or they would be fetched again at once, and kept from workers that have free slots.
     this.#parts.gauge.stalled();
     this.#parts.onCapacity();
@@ -161,22 +161,16 @@ export class JobDispatcher {
 
   /** Gives claimed jobs of paused queues back that have not started, and what waits with them for the same lock. */
   releasePaused(): void {
-    const { paused, completer } = this.#parts;
+    const { paused } = this.#parts;
     const isPaused = ({ jobs }: Lane): boolean => jobs.some(({ queue }) => paused.has(queue));
-    const given = this.#waiting.filter(isPaused);
-    this.#waiting = this.#waiting.filter((lane) => !isPaused(lane));
-    this.#buffered -= countJobs(given);
-    completer.release(given.flatMap((lane) => lane.jobs));
+    this.#giveBack(isPaused);
     for (const [lane, current] of this.#active) if (isPaused(lane)) this.#cut(lane, current.job);
   }
 
   /** Starts no further jobs, gives back what still comes, and those that have not started, also of the lanes that are running. */
   stop(): void {
     this.#stopped = true;
-    const unstarted = this.#waiting.flatMap((lane) => lane.jobs);
-    this.#waiting = [];
-    this.#buffered = 0;
-    this.#parts.completer.release(unstarted);
+    this.#giveBack(() => true);
     for (const [lane, current] of this.#active) this.#cut(lane, current.job);
   }
 
@@ -184,6 +178,15 @@ export class JobDispatcher {
   async drained(): Promise<void> {
     if (this.#active.size === 0) return;
     await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Gives back the lanes that wait for a slot, if they are such. @returns How many jobs these are. */
+  #giveBack(isSuch: (lane: Lane) => boolean): number {
+    const jobs = this.#waiting.filter(isSuch).flatMap((lane) => lane.jobs);
+    this.#waiting = this.#waiting.filter((lane) => !isSuch(lane));
+    this.#buffered -= jobs.length;
+    this.#parts.completer.release(jobs);
+    return jobs.length;
   }
 
   /** Gives back what follows in a lane. `keeper` runs on under its lock. */
@@ -234,10 +237,6 @@ export class JobDispatcher {
     if (!this.#parts.paused.isEmpty) this.releasePaused();
     this.dispatch();
   }
-}
-
-function countJobs(lanes: readonly Lane[]): number {
-  return lanes.reduce((sum, lane) => sum + lane.jobs.length, 0);
 }
 
 function lockStaysOurs(outcome: Outcome): boolean {

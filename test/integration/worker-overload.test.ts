@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
@@ -45,4 +46,44 @@ test("a worker whose outcomes are written slowly stops starting jobs, and goes o
   slow.open();
   await until(async () => (await queue.jobs()).every(({ status }) => status === "succeeded"), { timeoutMs: 20_000 });
   expect(ran).toBe(count);
+});
+
+test("jobs whose claim took longer than they may wait here are run, not given back", async () => {
+  let ran = 0;
+  let blocked = 0;
+  const connector: Connector<PoolClient> = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        const rows = await queue.connector.pool.query<never>(statement, values);
+        const jobs = (rows as readonly { jobs?: unknown }[])[0]?.jobs;
+        // Once it has learned to fetch ahead: a process that reads large arguments does nothing else meanwhile.
+        if (blocked === 0 && statement.name === "fetch_jobs" && ran === 2000 && typeof jobs === "string") {
+          blocked++;
+          const until = performance.now() + 1_200;
+          while (performance.now() < until);
+        }
+        return rows;
+      },
+    },
+  };
+  const task = defineTask({
+    name: "in turns",
+    run: async () => {
+      await nextTurn();
+      ran++;
+    },
+  });
+  const app = createApp({ connector, tasks: [task], logger: silentLogger });
+  const some = Array.from({ length: 2000 }, () => ({}));
+  await app.batchDefer(task, some);
+  await using _worker = startWorker(app, { concurrency: 10 });
+  await until(() => ran === 2000);
+  await app.batchDefer(task, some);
+  await until(() => ran === 4000);
+  expect(blocked).toBe(1);
+  const { rows } = await queue.pool.query(
+    "select count(*)::int from procrastinate_jobs where task_name = 'in turns' and lease > 1",
+  );
+  expect(rows).toEqual([{ count: 0 }]);
 });
