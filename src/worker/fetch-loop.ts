@@ -1,6 +1,7 @@
 import { Loop, type Service } from "../service.ts";
-import type { ToldJob } from "../sql/fetch-job.ts";
+import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
+import { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import { JobWaker } from "./job-waker.ts";
@@ -8,6 +9,7 @@ import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
+import { ToldJobs } from "./told-jobs.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
@@ -63,11 +65,8 @@ export class FetchLoop implements Service {
   #ahead: Sent | undefined;
   /** The last fetch was full, and light. */
   #isStream = false;
-  readonly #told: ToldJob[] = [];
-  /** Since the last fetch a job that was told of was claimed before all others: the next fetch comes first. */
-  #hasPassedBy = false;
-  /** All that waits, waits for locks that are held here: until then, or until one is released. */
-  #lanesUntil = Number.NEGATIVE_INFINITY;
+  readonly #told: ToldJobs;
+  readonly #rest: FetchRest;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
@@ -78,6 +77,8 @@ export class FetchLoop implements Service {
       return health.failed(error, true);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
+    this.#told = new ToldJobs(parts, () => parts.polling.foundWork());
+    this.#rest = new FetchRest(clock);
     this.#waker = new JobWaker(parts.runtime, parts.queues, () => this.#loop.wake());
   }
 
@@ -103,26 +104,19 @@ export class FetchLoop implements Service {
     if (hint.queue !== undefined && this.#parts.paused.has(hint.queue)) return;
     if (hint.queue === undefined) this.#parts.queues.expire();
     else this.#parts.queues.add(hint.queue);
-    this.#tell(hint);
+    this.#told.add(hint.queue, hint.job);
     this.#parts.polling.reset();
-    this.#lanesUntil = Number.NEGATIVE_INFINITY;
+    this.#rest.news();
     this.#loop.wake();
   }
 
-  /** Some locks are free again. */
-  released(): void {
-    this.#lanesUntil = Number.NEGATIVE_INFINITY;
-    this.refill();
-  }
-
-  #tell({ job, queue }: WakeHint): void {
-    if (job === undefined || queue === undefined || !this.#parts.queues.serves(queue)) return;
-    // Of several, only a fetch knows which one goes first.
-    if (this.#told.length < 2) this.#told.push({ id: job, queue });
-  }
-
-  /** Capacity became free: no reason to think of other queues or of idleness. */
-  refill(): void {
+  /**
+   * Capacity became free: no reason to think of other queues or of idleness.
+   *
+   * @param hasReleased Some locks are free again, too. Default: false.
+   */
+  refill(hasReleased = false): void {
+    if (hasReleased) this.#rest.news();
     this.#lookAhead();
     if (this.#limit() > 0) this.#loop.wake();
   }
@@ -152,18 +146,18 @@ export class FetchLoop implements Service {
       await this.#settleAhead();
       await reconciler.reconcile();
     }
-    if (await this.#fetchTold()) return 0;
-    if (this.#waker.isDue) await this.#waker.wakeJobs();
+    if (await this.#told.claim()) return 0;
+    if (this.#waker.isDue) await this.#wakeJobs();
     const ahead = this.#ahead;
-    const lanesMs = this.#lanesUntil - runtime.clock.now();
-    if (lanesMs > 0 && !ahead) return lanesMs;
+    if (this.#rest.ms > 0 && !ahead) return this.#rest.ms;
     const limit = this.#limit();
     if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
     const { names, nextWakeMs } = await queues.current();
     // Told of meanwhile: a fetch would take four times as long.
-    if (!ahead && (await this.#fetchTold())) return 0;
+    if (!ahead && (await this.#told.claim())) return 0;
     this.#ahead = undefined;
-    this.#hasPassedBy = false;
+    this.#told.fetching();
+    this.#rest.fetching();
     const sent = ahead ?? this.#send(names, limit, nextWakeMs);
     this.#current = sent;
     this.#lookAhead();
@@ -174,7 +168,7 @@ export class FetchLoop implements Service {
     // Nothing is known to be all there is only if no other fetch was under way.
     const sleepMs = await this.#received(fetched, sent, !ahead && !this.#ahead);
     // The fetch that came first need not have seen it.
-    return this.#told.length > 0 ? 0 : sleepMs;
+    return this.#told.isEmpty ? sleepMs : 0;
   }
 
   async #received(fetched: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
@@ -190,27 +184,30 @@ export class FetchLoop implements Service {
       return this.#sleepOrWait();
     }
     this.#parts.polling.foundWork();
-    if (fetched.isLockBound) this.#lanesUntil = this.#parts.runtime.clock.now() + LANES_MS;
+    if (fetched.isLockBound) this.#rest.take(LANES_MS);
     dispatcher.add(jobs, at);
     return 0;
   }
 
-  /**
-   * Starts the one job that an idle worker was told of, before it looks for others, once between two fetches. Not into
-   * the last free slot: where another job goes first, only a fetch knows.
-   */
-  async #fetchTold(): Promise<boolean> {
-    const { runtime, dispatcher, fetcher } = this.#parts;
-    if (this.#hasPassedBy) return false;
-    const [told, ...more] = this.#told.splice(0);
-    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
+  async #wakeJobs(): Promise<void> {
+    const { runtime, dispatcher } = this.#parts;
     const at = runtime.clock.now();
-    const jobs = await fetcher.fetchTold(told);
-    if (jobs.length === 0) return false;
-    this.#hasPassedBy = true;
-    this.#parts.polling.foundWork();
+    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim());
+    if (woken > 0) this.#rest.news();
     dispatcher.add(jobs, at);
-    return true;
+  }
+
+  /**
+   * Which due jobs go before all that waits: any where nothing does, and otherwise, while jobs are fetched ahead, those
+   * that the last fetch would have claimed too.
+   */
+  #directClaim(): DirectClaim | undefined {
+    const { runtime, fetcher, gauge, paused } = this.#parts;
+    const { isDry } = this.#rest;
+    const upTo = isDry || gauge.depth === 0 ? undefined : fetcher.passed;
+    const limit = Math.min(this.#room, MAX_FETCH);
+    if (limit < 1 || !(isDry || upTo)) return undefined;
+    return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
   }
 
   #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
@@ -238,7 +235,13 @@ export class FetchLoop implements Service {
   async #sleepIdle(): Promise<number> {
     const { runtime, dispatcher, onEmpty, polling } = this.#parts;
     polling.ranDry();
-    if (runtime.options.wait || !dispatcher.isIdle) return polling.whileIdle();
+    this.#rest.ranDry();
+    if (runtime.options.wait || !dispatcher.isIdle) {
+      const sleepMs = await polling.whileIdle();
+      // Who defers a job tells this worker: no slot that becomes free need look for one, and no job that was due.
+      if (runtime.options.wait && polling.isTold) this.#rest.take(sleepMs);
+      return sleepMs;
+    }
     return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
   }
 }

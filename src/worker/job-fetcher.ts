@@ -31,6 +31,9 @@ export interface FetchedJobs {
   readonly lookAgainMs?: number | undefined;
 }
 
+/** Where a job stands in the order of its queue. */
+type Place = Pick<Job, "priority" | "id">;
+
 type Request = Omit<FetchRequest, "workerId">;
 
 /** So long a fetch takes at most, and so much more for each job: what is beyond is spent on what is no longer there. */
@@ -64,6 +67,7 @@ export class JobFetcher {
   #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
   #ranDry = false;
+  #passed: Place | undefined;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, gauge: PrefetchGauge) {
     this.#runtime = runtime;
@@ -78,7 +82,18 @@ export class JobFetcher {
     return !this.#withLocks;
   }
 
+  /** The last job that the last full fetch found: what would have come before it may be claimed. */
+  get passed(): Place | undefined {
+    return this.#passed;
+  }
+
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+    const fetched = await this.#fetch(queues, limit);
+    this.#passed = fetched.jobs.length === limit ? lanesOf(fetched.jobs).at(-1) : undefined;
+    return fetched;
+  }
+
+  async #fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const fronts = this.#budget.isDue ? [] : this.#fronts.of(queues);
     if (fronts.length > 0) {
       const fetched = await this.#timed({ queues, limit, fronts });
@@ -156,13 +171,14 @@ export class JobFetcher {
     this.#window = isShort && aside > 0 ? window * WINDOW_GROWTH : 0;
     if (aside > 0 || jobs.some((job) => job.lock !== null)) this.#sinceLocks = 0;
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
-    const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs);
+    const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs).length;
     const more = isShort && (aside > 0 || seen > jobs.length);
     return { jobs, textLength, tookMs, more, isLockBound, nextWakeMs };
   }
 }
 
-function lanesOf(jobs: readonly Job[]): number {
-  const locks = new Set(jobs.map(({ lock }) => lock));
-  return locks.delete(null) ? locks.size + jobs.filter(({ lock }) => lock === null).length : locks.size;
+/** The first job of each lane; the others were taken from further behind. */
+function lanesOf(jobs: readonly Job[]): Job[] {
+  const locks = new Set<string>();
+  return jobs.filter(({ lock }) => lock === null || locks.size < locks.add(lock).size);
 }

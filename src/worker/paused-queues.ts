@@ -31,6 +31,10 @@ export class PausedQueues implements Service {
     return this.#names.has(name);
   }
 
+  get names(): readonly string[] {
+    return [...this.#names];
+  }
+
   get isEmpty(): boolean {
     return this.#names.size === 0;
   }

@@ -23,6 +23,11 @@ export class PollingSchedule {
     this.#isListening = isListening;
   }
 
+  /** Whether whoever defers a job tells this worker. */
+  get isTold(): boolean {
+    return this.#isListening() && this.#presence.isIdle;
+  }
+
   /** There may be work: the polls begin anew. */
   reset(): void {
     this.#pollMs = FIRST_POLL_MS;

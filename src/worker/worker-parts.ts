@@ -56,8 +56,7 @@ export class WorkerParts {
       onLost: () => this.#reconciler.doubt(),
       onWritten: (hasReleased) => {
         this.#dispatcher.dispatch();
-        if (hasReleased) this.#fetchLoop.released();
-        else this.#fetchLoop.refill();
+        this.#fetchLoop.refill(hasReleased);
       },
     });
     const isListening = (): boolean => this.#listener.isListening;

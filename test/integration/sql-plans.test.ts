@@ -114,7 +114,7 @@ const HOT: Readonly<Record<string, readonly SqlValue[]>> = {
   finish_jobs: ["{1,2,3}", 1, 3, "1"],
   finish_jobs_of_leases: ["{1,2,3}", "{1,1,1}", 3, "1"],
   promote_locks: ['{"one","lock 1","lock 2"}'],
-  wake_jobs: [100, null],
+  wake_jobs: [100, null, "1", 50, QUEUES, "{}", 4, "1000"],
   delete_old_jobs: ["0", 1000, 0, 0, 0, 0, null, 0, true],
   ...LISTS,
 };

@@ -38,42 +38,56 @@ test("a claim that found too few sets aside what waits behind them, so that the 
   expect([head.jobs.length, head.aside]).toEqual([1, 19]);
 });
 
+interface Fetch {
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  readonly claimed: number;
+}
+
+/** Notes the fetches, and when locks were released. */
+function watch() {
+  const fetches: Fetch[] = [];
+  const releases: number[] = [];
+  const connector: typeof queue.connector = {
+    ...queue.connector,
+    pool: {
+      async query(statement, values) {
+        const sentAt = performance.now();
+        const rows = await queue.connector.pool.query<never>(statement, values);
+        const answeredAt = performance.now();
+        if (["finish_jobs", "promote_locks"].includes(statement.name)) releases.push(answeredAt);
+        if (!statement.name.startsWith("fetch_locked_jobs")) return rows;
+        const [{ jobs }] = rows as unknown as [{ jobs: string | null }];
+        const claimed = jobs === null ? 0 : (JSON.parse(jobs) as { task: unknown[] }).task.length;
+        fetches.push({ sentAt, answeredAt, claimed });
+        return rows;
+      },
+    },
+  };
+  return { connector, fetches, releases };
+}
+
 test.each([10, 7])(
   "a worker that took lanes of all %i locks fetches again when one is released, or after 20 ms",
   async (locks) => {
     const JOBS = 12_000;
-    let released = true;
-    let bound: number | undefined;
-    let early = 0;
-    let waits = 0;
-    const watched = {
-      ...queue.connector,
-      pool: {
-        async query<Row extends object>(...[statement, values]: Parameters<typeof queue.connector.pool.query>) {
-          const isFetch = statement.name.startsWith("fetch_locked_jobs");
-          if (isFetch && bound !== undefined) {
-            waits++;
-            // Timers may be a millisecond early.
-            if (!released && performance.now() - bound < 19) early++;
-          }
-          const rows = await queue.connector.pool.query<Row>(statement, values);
-          if (statement.name.startsWith("finish_jobs")) released = true;
-          if (!isFetch) return rows;
-          const [{ jobs }] = rows as unknown as [{ jobs: string | null }];
-          const isFull = jobs !== null && (JSON.parse(jobs) as { task: unknown[] }).task.length > 500;
-          bound = isFull ? performance.now() : undefined;
-          released = !isFull;
-          return rows;
-        },
-      },
-    };
+    const { connector, fetches, releases } = watch();
     const ran: number[] = [];
     const task = defineTask<{ n: number }>({ name: "t", run: ({ n }) => void ran.push(n) });
     await insert(JOBS, locks);
-    await using _worker = startWorker(queue.app([task], { connector: watched }), { concurrency: 24 });
+    await using _worker = startWorker(queue.app([task], { connector }), { concurrency: 24 });
     await until(() => ran.length === JOBS, { timeoutMs: 20_000 });
-    expect(waits).toBeGreaterThan(5);
-    expect(early).toBe(0);
+    const followed = fetches
+      .slice(0, -1)
+      .flatMap((fetch, at) => (fetch.claimed > 500 ? [[fetch, fetches[at + 1]]] : []));
+    expect(followed.length).toBeGreaterThan(5);
+    const early = followed.filter(([bound, next]) => {
+      if (!bound || !next) throw new Error("no fetch");
+      // Timers may be a millisecond early.
+      const isRested = next.sentAt - bound.answeredAt > 19;
+      return !isRested && !releases.some((at) => bound.sentAt <= at && at <= next.sentAt);
+    });
+    expect(early).toEqual([]);
     for (let lock = 0; lock < locks; lock++) {
       const ofLock = ran.filter((n) => n % locks === lock);
       expect(ofLock).toEqual(ofLock.toSorted((a, b) => a - b));

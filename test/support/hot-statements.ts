@@ -81,6 +81,8 @@ const lockedQueues = manyQueues.slice(0, 3);
 const lockedFronts = lockedQueues.map((queue, n) => ({ queue, priority: n, id: BigInt(firstOf("ofManyLocks")) }));
 const fetch = { workerId: 1n, queues: QUEUES, limit: BATCH };
 const lockedFetch = { ...fetch, queues: lockedQueues, window: BATCH, followers: 10, ownFollowers: 7 };
+const wake = { workerId: 1n, limit: BATCH };
+const some = { limit: BATCH / 2, exceptQueues: [], upTo: { priority: 4, id: BigInt(firstOf("finished")) } };
 const keptMs = { succeeded: 0, failed: 0, cancelled: null, aborted: 0 };
 const old = { after: 0n, limit: BATCH, keptMs, exclusive: true };
 const byIds = (kind: JobKind) => ({ wanted: { ids: idsOf(kind).map(String) }, after: FIRST_ID, limit: BATCH });
@@ -120,8 +122,10 @@ export const OF_MANY: Sends = {
   fetch_locked_jobs_from: (sql) => fetchLockedJobs(sql, { ...lockedFetch, fronts: lockedFronts }),
   promote_locks: (sql) => promoteLocks(sql, ["one", ...upTo(BATCH - 1).map((n) => `lock ${n}`)]),
   sweep_locks: (sql) => sweepLocks(sql, { from: "", limit: BATCH }),
-  wake_jobs: (sql) => wakeJobs(sql, BATCH),
-  "wake_jobs, recent": (sql) => wakeJobs(sql, BATCH, Date.now() - 60_000),
+  wake_jobs: (sql) => wakeJobs(sql, wake),
+  "wake_jobs, recent": (sql) => wakeJobs(sql, { ...wake, sinceMs: Date.now() - 60_000 }),
+  "wake_jobs, claimed": (sql) => wakeJobs(sql, { ...wake, claim: { limit: BATCH, exceptQueues: ["none"] } }),
+  "wake_jobs, some claimed": (sql) => wakeJobs(sql, { ...wake, claim: { ...some, queues: QUEUES } }),
   find_unlocked_jobs: (sql) => findUnlockedJobs(sql, idsOf("running")),
   insert_jobs: (sql) => insertJobs(sql, differing),
   "insert_jobs, half of the queueing locks taken": (sql) => insertJobs(sql, keyed),
