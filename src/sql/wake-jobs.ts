@@ -3,9 +3,6 @@ import { CLAIM, IS_SPECIAL, nextWakeMs } from "./fetch-jobs.ts";
 import { CLAIMED_JOB, claimedJobs, parseClaimedJobs } from "./job-row.ts";
 import { type QueueSql, statement, TOOK_MS, textArray, UNFLUSHED } from "./statement.ts";
 
-const IS_DUE = `not j.ready and j.wake_at is not null and j.wake_at <= now()
-    and j.wake_at >= coalesce(to_timestamp($2::float8 / 1000), '-infinity')`;
-
 /**
  * $1 how many at most, $2 from when on what became due, in milliseconds since 1970; null is for ever. $3 worker, which
  * claims $4 of them at most: of the queues $5, null for all, but not $6, and only what comes before the priority $7 and
@@ -21,11 +18,12 @@ const run = statement(
   "wake_jobs",
   (t) => `
 with due as materialized (
-  select j.ctid as tid, j.id, j.priority, j.wake_at, not (${IS_SPECIAL})
+  select j.ctid as tid, j.id, j.priority, j.wake_at, j.status = 'todo' and not (${IS_SPECIAL})
       and ($5::text::text[] is null or j.queue_name = any($5::text::text[])) and j.queue_name <> all($6::text::text[])
       and ($7::int is null or j.priority > $7::int or j.priority = $7::int and j.id <= $8::text::bigint) as direct
   from ${t.jobs} j
-  where ${IS_DUE}
+  where not j.ready and j.wake_at is not null and j.wake_at <= now()
+    and j.wake_at >= coalesce(to_timestamp($2::float8 / 1000), '-infinity')
   order by j.wake_at limit (select $1::int) for no key update skip locked
 ), direct as materialized (
   select d.tid from due d where d.direct order by d.priority desc, d.id limit (select $4::int)
@@ -41,7 +39,6 @@ with due as materialized (
 select ${claimedJobs(`'{""}'::text[]`)} as jobs,
        (select count(*)::int from woken) as woken, (select json_agg(distinct w.queue_name)::text from woken w) as queues,
        (select extract(epoch from case when count(*) < $1::int then now() else max(d.wake_at) end)::float8 * 1000 from due d) as "seenMs",
-       not exists (select 1 from due) and exists (select 1 from ${t.jobs} j where ${IS_DUE}) as blocked,
        ${nextWakeMs(t, "now()")} as "nextWakeMs", ${UNFLUSHED}, ${TOOK_MS}`,
 );
 
@@ -74,8 +71,6 @@ export interface WokenJobs {
   readonly woken: number;
   /** And in which queues. */
   readonly queues: readonly string[];
-  /** Nothing was woken, because other transactions have locked what is due. */
-  readonly blocked: boolean;
   /** Up to when it has seen what became due, by the clock of the database: where it was full, the last job's time. */
   readonly seenMs: number;
   /** Milliseconds until the next scheduled job is due; undefined when none is scheduled. */
@@ -112,7 +107,7 @@ export async function wakeJobs(sql: QueueSql, { limit, sinceMs, workerId, claim 
   };
 }
 
-interface Row extends Pick<WokenJobs, "woken" | "blocked" | "seenMs" | "tookMs"> {
+interface Row extends Pick<WokenJobs, "woken" | "seenMs" | "tookMs"> {
   readonly jobs: string | null;
   readonly queues: string | null;
   readonly nextWakeMs: number | null;

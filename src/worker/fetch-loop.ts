@@ -152,12 +152,12 @@ export class FetchLoop implements Service {
     if (this.#rest.ms > 0 && !ahead) return this.#rest.ms;
     const limit = this.#limit();
     if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
+    this.#rest.fetching();
     const { names, nextWakeMs } = await queues.current();
     // Told of meanwhile: a fetch would take four times as long.
     if (!ahead && (await this.#told.claim())) return 0;
     this.#ahead = undefined;
     this.#told.fetching();
-    this.#rest.fetching();
     const sent = ahead ?? this.#send(names, limit, nextWakeMs);
     this.#current = sent;
     this.#lookAhead();
@@ -181,6 +181,7 @@ export class FetchLoop implements Service {
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
+      this.#rest.ranDry();
       return this.#sleepOrWait();
     }
     this.#parts.polling.foundWork();
@@ -190,22 +191,29 @@ export class FetchLoop implements Service {
   }
 
   async #wakeJobs(): Promise<void> {
-    const { runtime, dispatcher } = this.#parts;
+    const { runtime, dispatcher, polling } = this.#parts;
     const at = runtime.clock.now();
-    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim());
-    if (woken > 0) this.#rest.news();
+    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim()).catch((error: unknown) => {
+      this.#rest.news();
+      throw error;
+    });
+    runtime.health.ok();
+    // Where others were quicker, they may have let jobs run that only this worker can.
+    if (jobs.length === 0 || woken > 0) this.#rest.news();
+    else this.#rest.claimed();
+    if (jobs.length > 0) polling.reset();
     dispatcher.add(jobs, at);
   }
 
   /**
-   * Which due jobs go before all that waits: any where nothing does, and otherwise, while jobs are fetched ahead, those
-   * that the last fetch would have claimed too.
+   * Which due jobs go before all that waits: any where nothing does, as this worker would have been told, and otherwise,
+   * while jobs are fetched ahead, those that the last fetch would have claimed too.
    */
   #directClaim(): DirectClaim | undefined {
-    const { runtime, fetcher, gauge, paused } = this.#parts;
-    const { isDry } = this.#rest;
+    const { runtime, fetcher, gauge, paused, polling } = this.#parts;
+    const isDry = this.#rest.isDry && polling.isTold;
     const upTo = isDry || gauge.depth === 0 ? undefined : fetcher.passed;
-    const limit = Math.min(this.#room, MAX_FETCH);
+    const limit = Math.min(this.#room - (this.#ahead?.limit ?? 0), MAX_FETCH);
     if (limit < 1 || !(isDry || upTo)) return undefined;
     return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
   }
@@ -235,13 +243,7 @@ export class FetchLoop implements Service {
   async #sleepIdle(): Promise<number> {
     const { runtime, dispatcher, onEmpty, polling } = this.#parts;
     polling.ranDry();
-    this.#rest.ranDry();
-    if (runtime.options.wait || !dispatcher.isIdle) {
-      const sleepMs = await polling.whileIdle();
-      // Who defers a job tells this worker: no slot that becomes free need look for one, and no job that was due.
-      if (runtime.options.wait && polling.isTold) this.#rest.take(sleepMs);
-      return sleepMs;
-    }
+    if (runtime.options.wait || !dispatcher.isIdle) return polling.whileIdle();
     return (await onEmpty()) ? Number.POSITIVE_INFINITY : 0;
   }
 }

@@ -1,8 +1,12 @@
 import type { Clock } from "../clock.ts";
 
+/** While due jobs are claimed without a fetch, one looks nevertheless so often: some job may be left behind them. */
+const CLAIMING_MS = 100;
+
 /** Remembers that a fetch would find nothing: for a while, or until there is news. */
 export class FetchRest {
   readonly #clock: Clock;
+  #fetchedAt = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
   #isDry = false;
   #hasNews = false;
@@ -23,20 +27,26 @@ export class FetchRest {
 
   /** There may be work that the last fetch did not see, and one that is under way need not see. */
   news(): void {
-    this.fetching();
+    this.#until = Number.NEGATIVE_INFINITY;
+    this.#isDry = false;
     this.#hasNews = true;
   }
 
   /** A fetch begins. */
   fetching(): void {
-    this.#until = Number.NEGATIVE_INFINITY;
-    this.#isDry = false;
+    this.news();
     this.#hasNews = false;
+    this.#fetchedAt = this.#clock.now();
   }
 
   /** Nothing waits. */
   ranDry(): void {
     this.#isDry = !this.#hasNews;
+  }
+
+  /** All that was due was claimed: nothing else waits, if nothing did. */
+  claimed(): void {
+    if (this.#isDry) this.#until = this.#fetchedAt + CLAIMING_MS;
   }
 
   /** For so many milliseconds a fetch would find nothing, unless there was news since the last one began. */

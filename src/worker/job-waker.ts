@@ -22,8 +22,8 @@ export class JobWaker {
   readonly #queues: QueueList;
   readonly #timer: WakeTimer;
   readonly #budget: ScanBudget;
-  /** The last look found nothing that it could wake. */
-  #foundNothing = false;
+  /** The last look found nothing: what is due is locked by a transaction of somebody else. */
+  #isBlocked = false;
   /** More was due than one statement makes ready. */
   #isBehind = false;
   /** Up to when the last look saw what became due. */
@@ -47,12 +47,9 @@ export class JobWaker {
 
   /** A fetch says when the next job is due. */
   fetched(nextWakeMs: number | undefined): void {
+    const isBlocked = this.#isBlocked && nextWakeMs === 0;
     // Locked, or committed so late that only a look at all sees it.
-    this.#timer.dueIn(this.#foundNothing && nextWakeMs === 0 ? this.#blockedMs : nextWakeMs);
-  }
-
-  get #blockedMs(): number {
-    return Math.max(BLOCKED_MS, Math.min(this.#budget.restMs, FAILED_MS));
+    this.#timer.dueIn(isBlocked ? Math.max(BLOCKED_MS, Math.min(this.#budget.restMs, FAILED_MS)) : nextWakeMs);
   }
 
   /** @param claim Which of them may be claimed; none if undefined. */
@@ -70,10 +67,10 @@ export class JobWaker {
         throw error;
       },
     );
-    const { jobs, woken, blocked, queues, seenMs, nextWakeMs, tookMs } = look;
+    const { jobs, woken, queues, seenMs, nextWakeMs, tookMs } = look;
     const due = woken + jobs.length;
     this.#seenMs = seenMs;
-    this.#foundNothing = due === 0;
+    this.#isBlocked = due === 0;
     this.#isBehind = due === LIMIT;
     // A full batch is work, whatever it took.
     if (isFromFront && !this.#isBehind) this.#budget.scanned(tookMs - WAKE_MS - WAKE_MS_PER_JOB * due);
@@ -81,8 +78,6 @@ export class JobWaker {
     this.#timer.dueIn(this.#isBehind ? 0 : nextWakeMs);
     // What this look did not see.
     if (!isFromFront) this.#timer.dueIn(this.#budget.restMs);
-    // Or by the statement of another worker, which will have claimed it.
-    if (blocked) this.#timer.dueIn(this.#blockedMs);
     if (jobs.length > 0 && events.has("jobs_fetched"))
       events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });
     return look;

@@ -19,6 +19,21 @@ test("rests for as long as was said", () => {
   expect(rest.ms).toBe(0);
 });
 
+test("while due jobs are claimed and nothing else waits, rests until 100 ms after the last fetch", () => {
+  const { clock, rest } = open();
+  rest.claimed();
+  expect(rest.ms).toBeLessThanOrEqual(0);
+  rest.ranDry();
+  for (let n = 1; n < 10; n++) {
+    clock.pass(10);
+    rest.claimed();
+    expect(rest.ms).toBe(100 - 10 * n);
+  }
+  clock.pass(50);
+  rest.claimed();
+  expect(rest.ms).toBe(-40);
+});
+
 test("ends with news, and with the next fetch", () => {
   const { rest } = open();
   for (const end of [() => rest.news(), () => rest.fetching()]) {
@@ -37,6 +52,7 @@ test("does not rest, and knows of nothing, after news that came while the fetch 
   rest.news();
   rest.ranDry();
   rest.take(20);
+  rest.claimed();
   expect(rest.ms).toBeLessThanOrEqual(0);
   expect(rest.isDry).toBe(false);
   rest.fetching();

@@ -13,7 +13,7 @@ let clock: ManualClock;
 const AHEAD_MS = 1_000_000;
 let calls: number;
 /** What each look finds, and how long it takes in Postgres. */
-let answer: () => { woken: number; tookMs: number; blocked?: boolean };
+let answer: () => { woken: number; tookMs: number };
 beforeEach(() => {
   looks.length = 0;
   clock = new ManualClock();
@@ -26,11 +26,9 @@ function open(): JobWaker {
     query: async <Row extends object>(_statement: unknown, values: readonly SqlValue[]) => {
       looks.push(values[1]);
       const seenMs = AHEAD_MS + clock.now();
-      const { woken, tookMs, blocked = false } = answer();
+      const { woken, tookMs } = answer();
       clock.pass(tookMs);
-      return [
-        { jobs: null, woken, queues: null, blocked, seenMs, nextWakeMs: null, tookMs },
-      ] as unknown as readonly Row[];
+      return [{ jobs: null, woken, queues: null, seenMs, nextWakeMs: null, tookMs }] as unknown as readonly Row[];
     },
   };
   const parts = { identity: { id: 1n }, events: { has: () => false } };
@@ -87,19 +85,6 @@ describe("waking scheduled jobs", () => {
     expect(waker.isDue).toBe(false);
     clock.pass(1);
     expect(waker.isDue).toBe(true);
-  });
-
-  test("looks again in a moment for what other transactions have locked, also where no fetch follows", async () => {
-    answer = () => ({ woken: 0, tookMs: 1, blocked: looks.length === 1 });
-    const waker = open();
-    await waker.wakeJobs();
-    clock.pass(99);
-    expect(waker.isDue).toBe(false);
-    clock.pass(1);
-    expect(waker.isDue).toBe(true);
-    await waker.wakeJobs();
-    clock.pass(60_000);
-    expect(waker.isDue).toBe(false);
   });
 
   test("tries again after a failure what was due", async () => {
