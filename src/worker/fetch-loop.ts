@@ -207,13 +207,14 @@ export class FetchLoop implements Service {
 
   /**
    * Which due jobs go before all that waits: any where nothing does, as this worker would have been told, and otherwise,
-   * while jobs are fetched ahead, those that the last fetch would have claimed too.
+   * while jobs are fetched ahead, those that the last fetch would have claimed too. Not into the last free slot: a job
+   * of higher priority may be deferred in this moment, which only a fetch sees.
    */
   #directClaim(): DirectClaim | undefined {
     const { runtime, fetcher, gauge, paused, polling } = this.#parts;
     const isDry = this.#rest.isDry && polling.isTold;
     const upTo = isDry || gauge.depth === 0 ? undefined : fetcher.passed;
-    const limit = Math.min(this.#room - (this.#ahead?.limit ?? 0), MAX_FETCH);
+    const limit = Math.min(this.#room - (this.#ahead?.limit ?? 0) - 1, MAX_FETCH);
     if (limit < 1 || !(isDry || upTo)) return undefined;
     return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
   }

@@ -129,20 +129,26 @@ test("what becomes due on a worker that waits is claimed by the statement that f
   expect(fetched).toBe(5);
 });
 
-test("what becomes due at once runs by priority, also in a single slot", async () => {
-  const { connector, claims } = watch();
-  const ran: string[] = [];
-  const task = defineTask<{ name: string }>({ name: "t", run: ({ name }) => void ran.push(name) });
-  const app = queue.app([task], { connector });
-  await using _worker = startWorker(app, { concurrency: 1 });
-  await untilIdle();
-  const scheduleAt = new Date(Date.now() + 300);
-  const names = ["low", "middle", "high"];
-  await Promise.all(names.map((name, priority) => app.defer(task, { name }, { scheduleAt, priority })));
-  await until(() => ran.length === 3);
-  expect(ran).toEqual(["high", "middle", "low"]);
-  expect([...claims.values()]).toEqual(["wake_jobs", "fetch_jobs", "fetch_jobs"]);
-});
+test.each([
+  [2, ["wake_jobs", "fetch_jobs", "fetch_jobs"]],
+  [1, ["fetch_jobs", "fetch_jobs", "fetch_jobs"]],
+])(
+  "what becomes due at once runs by priority, with %i slots, of which a fetch says who takes the last",
+  async (concurrency, by) => {
+    const { connector, claims } = watch();
+    const ran: string[] = [];
+    const task = defineTask<{ name: string }>({ name: "t", run: ({ name }) => void ran.push(name) });
+    const app = queue.app([task], { connector });
+    await using _worker = startWorker(app, { concurrency });
+    await untilIdle();
+    const scheduleAt = new Date(Date.now() + 300);
+    const names = ["low", "middle", "high"];
+    await Promise.all(names.map((name, priority) => app.defer(task, { name }, { scheduleAt, priority })));
+    await until(() => ran.length === 3);
+    expect(ran).toEqual(["high", "middle", "low"]);
+    expect([...claims.values()]).toEqual(by);
+  },
+);
 
 test("where all slots are taken, a job that becomes due goes where its priority says", async () => {
   const held = gate();
@@ -209,8 +215,8 @@ test("what another worker makes ready that it cannot run itself starts on time: 
   const quick = timed(0);
   const app = queue.app([quick.task]);
   {
-    await using _a = startWorker(app, { ...SLEEPY, queues: ["a"] });
-    await using _b = startWorker(app, { ...SLEEPY, queues: ["b"] });
+    await using _a = startWorker(app, { ...SLEEPY, concurrency: 10, queues: ["a"] });
+    await using _b = startWorker(app, { ...SLEEPY, concurrency: 10, queues: ["b"] });
     await untilAsleep();
     for (let n = 1; n <= 8; n++) {
       await app.defer(quick.task, {}, { queue: "a", scheduleIn: { milliseconds: 60 } });
