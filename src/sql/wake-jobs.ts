@@ -10,7 +10,7 @@ import { type QueueSql, statement, TOOK_MS, textArray, UNFLUSHED } from "./state
  *
  * Brings jobs whose time has come back into the fetch index. Those that would be claimed next in any case are claimed
  * at once: one write less for each, and none is then found behind others that were deferred after it. Not those with
- * locks or large arguments, which the fetch knows how to claim.
+ * locks or large arguments, which the fetch knows how to claim, and nothing that goes behind one of them.
  *
  * Without waiting for the flush, as in fetch_jobs: what a crash of Postgres takes back is due again.
  */
@@ -18,15 +18,18 @@ const run = statement(
   "wake_jobs",
   (t) => `
 with due as materialized (
-  select j.ctid as tid, j.id, j.priority, j.wake_at, j.status = 'todo' and not (${IS_SPECIAL})
-      and ($5::text::text[] is null or j.queue_name = any($5::text::text[])) and j.queue_name <> all($6::text::text[])
-      and ($7::int is null or j.priority > $7::int or j.priority = $7::int and j.id <= $8::text::bigint) as direct
+  select j.ctid as tid, j.id, j.priority, j.wake_at,
+         ($5::text::text[] is null or j.queue_name = any($5::text::text[])) and j.queue_name <> all($6::text::text[]) as ours,
+         j.status = 'todo' and not (${IS_SPECIAL})
+           and ($7::int is null or j.priority > $7::int or j.priority = $7::int and j.id <= $8::text::bigint) as plain
   from ${t.jobs} j
   where not j.ready and j.wake_at is not null and j.wake_at <= now()
     and j.wake_at >= coalesce(to_timestamp($2::float8 / 1000), '-infinity')
   order by j.wake_at limit (select $1::int) for no key update skip locked
 ), direct as materialized (
-  select d.tid from due d where d.direct order by d.priority desc, d.id limit (select $4::int)
+  select o.tid from (
+    select d.tid, d.priority, d.id, bool_and(d.plain) over (order by d.priority desc, d.id) as first from due d where d.ours
+  ) o where o.first order by o.priority desc, o.id limit (select $4::int)
 ), claimed as (
   update ${t.jobs} j set ${CLAIM}, worker_id = $3::text::bigint, ready = true, wake_at = null
   where j.ctid = any(array(select c.tid from direct c))

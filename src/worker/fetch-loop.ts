@@ -3,7 +3,7 @@ import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import type { FetchedJobs, JobFetcher, Place } from "./job-fetcher.ts";
 import { JobWaker } from "./job-waker.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
@@ -14,8 +14,6 @@ import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
 const MAX_FETCH = 1000;
-/** So long at most a fetch waits for the end of the lanes that took all locks there are. */
-const LANES_MS = 20;
 
 /** What is known of the work that there may be. */
 export interface WakeHint {
@@ -67,6 +65,7 @@ export class FetchLoop implements Service {
   #isStream = false;
   readonly #told: ToldJobs;
   readonly #rest: FetchRest;
+  #passed: Place | undefined;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
@@ -177,15 +176,17 @@ export class FetchLoop implements Service {
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
+    this.#passed = fetched.passed;
     if (lookAgainMs !== undefined) return isLast ? Math.min(lookAgainMs, await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
-      this.#rest.ranDry();
+      // Of what was deferred before it said that it is idle, nobody told it.
+      if (this.#parts.polling.isTold) this.#rest.ranDry();
       return this.#sleepOrWait();
     }
     this.#parts.polling.foundWork();
-    if (fetched.isLockBound) this.#rest.take(LANES_MS);
+    if (fetched.isLockBound) this.#rest.tookLanes();
     dispatcher.add(jobs, at);
     return 0;
   }
@@ -193,10 +194,7 @@ export class FetchLoop implements Service {
   async #wakeJobs(): Promise<void> {
     const { runtime, dispatcher, polling } = this.#parts;
     const at = runtime.clock.now();
-    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim()).catch((error: unknown) => {
-      this.#rest.news();
-      throw error;
-    });
+    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim());
     runtime.health.ok();
     // Where others were quicker, they may have let jobs run that only this worker can.
     if (jobs.length === 0 || woken > 0) this.#rest.news();
@@ -211,10 +209,10 @@ export class FetchLoop implements Service {
    * of higher priority may be deferred in this moment, which only a fetch sees.
    */
   #directClaim(): DirectClaim | undefined {
-    const { runtime, fetcher, gauge, paused, polling } = this.#parts;
+    const { runtime, dispatcher, gauge, paused, polling } = this.#parts;
     const isDry = this.#rest.isDry && polling.isTold;
-    const upTo = isDry || gauge.depth === 0 ? undefined : fetcher.passed;
-    const limit = Math.min(this.#room - (this.#ahead?.limit ?? 0) - 1, MAX_FETCH);
+    const upTo = isDry || gauge.depth === 0 ? undefined : this.#passed;
+    const limit = Math.min(isDry ? dispatcher.free - 1 : this.#room - (this.#ahead?.limit ?? 0), MAX_FETCH);
     if (limit < 1 || !(isDry || upTo)) return undefined;
     return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
   }

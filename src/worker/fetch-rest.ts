@@ -1,7 +1,12 @@
 import type { Clock } from "../clock.ts";
 
-/** While due jobs are claimed without a fetch, one looks nevertheless so often: some job may be left behind them. */
-const CLAIMING_MS = 100;
+/** So long at most a fetch waits for the end of the lanes that took all locks there are. */
+const LANES_MS = 20;
+/**
+ * While due jobs are claimed without a fetch, one looks nevertheless so often: another worker may have made some ready
+ * that it has no slot for, which it tells nobody.
+ */
+const CLAIMING_MS = 20;
 
 /** Remembers that a fetch would find nothing: for a while, or until there is news. */
 export class FetchRest {
@@ -49,8 +54,8 @@ export class FetchRest {
     if (this.#isDry) this.#until = this.#fetchedAt + CLAIMING_MS;
   }
 
-  /** For so many milliseconds a fetch would find nothing, unless there was news since the last one began. */
-  take(ms: number): void {
-    if (!this.#hasNews) this.#until = this.#clock.now() + ms;
+  /** All that waits, waits for locks that are held here, unless there was news since the last fetch began. */
+  tookLanes(): void {
+    if (!this.#hasNews) this.#until = this.#clock.now() + LANES_MS;
   }
 }

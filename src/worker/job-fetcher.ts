@@ -25,6 +25,8 @@ export interface FetchedJobs {
   readonly more: boolean;
   /** Few lanes took all of it: others would have been found, if any lock were free. */
   readonly isLockBound: boolean;
+  /** The last job of a full fetch: it would also have claimed what comes before this one. */
+  readonly passed?: Place | undefined;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
   /** Nothing was found where jobs should be next; in so many milliseconds it is time to look everywhere. */
@@ -32,7 +34,7 @@ export interface FetchedJobs {
 }
 
 /** Where a job stands in the order of its queue. */
-type Place = Pick<Job, "priority" | "id">;
+export type Place = Pick<Job, "priority" | "id">;
 
 type Request = Omit<FetchRequest, "workerId">;
 
@@ -67,7 +69,6 @@ export class JobFetcher {
   #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
   #ranDry = false;
-  #passed: Place | undefined;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, gauge: PrefetchGauge) {
     this.#runtime = runtime;
@@ -82,15 +83,9 @@ export class JobFetcher {
     return !this.#withLocks;
   }
 
-  /** The last job that the last full fetch found: what would have come before it may be claimed. */
-  get passed(): Place | undefined {
-    return this.#passed;
-  }
-
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const fetched = await this.#fetch(queues, limit);
-    this.#passed = fetched.jobs.length === limit ? lanesOf(fetched.jobs).at(-1) : undefined;
-    return fetched;
+    return fetched.jobs.length === limit ? { ...fetched, passed: lanesOf(fetched.jobs).at(-1) } : fetched;
   }
 
   async #fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {

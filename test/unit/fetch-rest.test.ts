@@ -9,27 +9,27 @@ function open() {
   return { clock, rest };
 }
 
-test("rests for as long as was said", () => {
+test("rests for 20 ms while lanes hold all locks", () => {
   const { clock, rest } = open();
   expect(rest.ms).toBeLessThanOrEqual(0);
-  rest.take(20);
+  rest.tookLanes();
   clock.pass(5);
   expect(rest.ms).toBe(15);
   clock.pass(15);
   expect(rest.ms).toBe(0);
 });
 
-test("while due jobs are claimed and nothing else waits, rests until 100 ms after the last fetch", () => {
+test("while due jobs are claimed and nothing else waits, rests until 20 ms after the last fetch", () => {
   const { clock, rest } = open();
   rest.claimed();
   expect(rest.ms).toBeLessThanOrEqual(0);
   rest.ranDry();
   for (let n = 1; n < 10; n++) {
-    clock.pass(10);
+    clock.pass(2);
     rest.claimed();
-    expect(rest.ms).toBe(100 - 10 * n);
+    expect(rest.ms).toBe(20 - 2 * n);
   }
-  clock.pass(50);
+  clock.pass(42);
   rest.claimed();
   expect(rest.ms).toBe(-40);
 });
@@ -39,7 +39,7 @@ test("ends with news, and with the next fetch", () => {
   for (const end of [() => rest.news(), () => rest.fetching()]) {
     rest.fetching();
     rest.ranDry();
-    rest.take(20);
+    rest.tookLanes();
     expect([rest.ms, rest.isDry]).toEqual([20, true]);
     end();
     expect(rest.ms).toBeLessThanOrEqual(0);
@@ -51,7 +51,7 @@ test("does not rest, and knows of nothing, after news that came while the fetch 
   const { rest } = open();
   rest.news();
   rest.ranDry();
-  rest.take(20);
+  rest.tookLanes();
   rest.claimed();
   expect(rest.ms).toBeLessThanOrEqual(0);
   expect(rest.isDry).toBe(false);
