@@ -81,9 +81,12 @@ test("an outage that is longer than the limit makes nobody take living workers f
   const started = Array.from({ length: 6 }, () => startWorker(app, { concurrency: 4 }));
   const back = new Set<unknown>();
   const rescues: unknown[] = [];
+  let running = 0;
+  for (const { worker } of started) worker.on("start_worker", () => running++);
   for (const { worker } of started) worker.on("database_back", () => back.add(worker));
   for (const { worker } of started) worker.on("jobs_rescued", (event) => rescues.push(event));
-  await until(() => runs === 20);
+  // Five of them have slots for all jobs, and one that has not started yet would not outlive the stop.
+  await until(() => running === 6 && runs === 20);
   await server.stopFast();
   await new Promise((resolve) => setTimeout(resolve, 600));
   await server.startAgain();

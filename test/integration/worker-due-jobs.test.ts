@@ -225,7 +225,9 @@ test("the only slot is left to a fetch, also after many quick jobs", async () =>
 test("what was deferred before a worker said that it is idle is looked for before due jobs are claimed", async () => {
   const { connector, claims } = watch();
   const { task, lateMs } = timed(0);
-  const isDue = "select from procrastinate_jobs where status = 'todo' and scheduled_at <= now()";
+  const held = gate();
+  const filling = defineTask({ name: "filling", run: () => held.opened });
+  const isDue = "select from procrastinate_jobs where task_name = 't' and (status <> 'todo' or scheduled_at <= now())";
   let isHolding = false;
   const holding: Connector<PoolClient> = {
     ...connector,
@@ -238,18 +240,19 @@ test("what was deferred before a worker said that it is idle is looked for befor
       },
     },
   };
-  const app = queue.app([task, quick], { connector: holding });
+  const app = queue.app([task, filling], { connector: holding });
   await using _worker = startWorker(app, {
     ...SLEEPY,
     heartbeatInterval: { minutes: 1 },
     stalledAfter: { minutes: 5 },
-    concurrency: 10,
+    concurrency: 2,
   });
   await untilIdle();
   isHolding = true;
-  await app.batchDefer(quick, Array(20_000).fill({}));
+  await app.batchDefer(filling, Array(2).fill({}));
   await until(async () => (await queue.pool.query("select from procrastinate_workers where not idle")).rowCount === 1);
-  const [id] = await app.batchDefer(task, [{}], { scheduleIn: { milliseconds: 1_500 } });
+  const [id] = await app.batchDefer(task, [{}], { scheduleIn: { milliseconds: 500 } });
+  held.open();
   await until(() => lateMs.length === 1);
   expect(claims.get(String(id))).toBe("fetch_jobs");
 });

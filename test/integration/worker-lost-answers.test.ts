@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
-import { createApp, defineTask, retryStrategy, silentLogger } from "../../src/index.ts";
+import { createApp, defineTask, retryStrategy, silentLogger, type WorkerOptions } from "../../src/index.ts";
 import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
@@ -215,6 +215,13 @@ test.each(["40P01", "40001", "23505"])(
   },
 );
 
+/** Does not notice by itself, while the test goes on, that a claim was taken back. */
+const UNAWARE: WorkerOptions = {
+  concurrency: 3,
+  heartbeatInterval: { minutes: 1 },
+  stalledAfter: { minutes: 5 },
+  abortPollingInterval: { minutes: 1 },
+};
 /** What a crash of Postgres does to the last claims, which did not wait for their flush. */
 const TAKE_BACK = `update procrastinate_jobs
   set status = 'todo', worker_id = null, lease = lease - 1, started_at = null, ready = true where status = 'doing'`;
@@ -234,7 +241,7 @@ test("a job whose claim is taken back, and which the same worker claims anew, go
   const later = defineTask({ name: "later", run: () => undefined });
   const app = queue.app([slow, later]);
   await app.defer(slow);
-  await using _worker = startWorker(app, { concurrency: 3 });
+  await using _worker = startWorker(app, UNAWARE);
   await until(() => runs === 1);
   await queue.pool.query(TAKE_BACK);
   await app.defer(later);
@@ -268,7 +275,7 @@ test("a job whose claim is taken back while its retry is being written does not 
   };
   const app = createApp({ connector, tasks: [failing, later], logger: silentLogger });
   await app.defer(failing);
-  await using _worker = startWorker(app, { concurrency: 3 });
+  await using _worker = startWorker(app, UNAWARE);
   await until(() => runs === 1);
   await queue.pool.query(TAKE_BACK);
   await app.defer(later);
