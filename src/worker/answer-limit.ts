@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import type { SqlExecutor, SqlStatement, SqlValue } from "../connector.ts";
 import { DatabaseError } from "../database-error.ts";
 
@@ -17,7 +18,8 @@ export interface AnswerLimitOptions {
  * quarter of an hour; meanwhile the heartbeat, over another one, would keep others from taking the jobs. All that a
  * worker writes is fenced, so that it does no harm twice; only log lines of a handler may be there twice.
  *
- * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end.
+ * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end,
+ * and is the old one again once an answer takes less than half of that.
  */
 export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions): SqlExecutor {
   const limits = new Map<string, number>();
@@ -25,10 +27,11 @@ export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions)
   return {
     ...executor,
     query<Row extends object>(statement: SqlStatement, values: readonly SqlValue[]): Promise<readonly Row[]> {
+      // Not by the worker's clock: it is the network that is waited for, also where a test moves the time.
+      const sentAt = systemClock.now();
       const limitMs = limits.get(statement.name) ?? usualMs;
       return new Promise((resolve, reject) => {
         let isGivenUp = false;
-        // Not by the worker's clock: it is the network that is waited for, also where a test moves the time.
         const timer = setTimeout(() => {
           isGivenUp = true;
           limits.set(statement.name, 2 * limitMs);
@@ -38,7 +41,7 @@ export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions)
         const ended = (settle: () => void): void => {
           clearTimeout(timer);
           if (isGivenUp) options.onLate();
-          else limits.delete(statement.name);
+          else if (systemClock.now() - sentAt < usualMs / 2) limits.delete(statement.name);
           settle();
         };
         executor.query<Row>(statement, values).then(

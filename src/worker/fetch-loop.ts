@@ -1,10 +1,11 @@
 import { Loop, type Service } from "../service.ts";
-import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
+import { DueJobs } from "./due-jobs.ts";
 import { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import type { FetchedJobs, JobFetcher, Place } from "./job-fetcher.ts";
+import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import { JobWaker } from "./job-waker.ts";
+import { LongScans } from "./long-scans.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
@@ -65,7 +66,8 @@ export class FetchLoop implements Service {
   #isStream = false;
   readonly #told: ToldJobs;
   readonly #rest: FetchRest;
-  #passed: Place | undefined;
+  readonly #scans: LongScans;
+  readonly #due: DueJobs;
   #isStopped = false;
 
   constructor(parts: FetchLoopParts) {
@@ -79,6 +81,13 @@ export class FetchLoop implements Service {
     this.#told = new ToldJobs(parts, () => parts.polling.foundWork());
     this.#rest = new FetchRest(clock);
     this.#waker = new JobWaker(parts.runtime, parts.queues, () => this.#loop.wake());
+    this.#due = new DueJobs(parts, this.#waker, this.#rest);
+    this.#scans = new LongScans({
+      ...parts,
+      onFetched: (fetched, sentAt) => this.#looked(fetched, sentAt),
+      onError: (error) => parts.reconciler.failed(error),
+      onEnd: () => this.#loop.wake(),
+    });
   }
 
   start(): Promise<void> {
@@ -88,7 +97,7 @@ export class FetchLoop implements Service {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#loop.stop();
-    await this.#settleAhead().catch((error: unknown) => this.#parts.reconciler.failed(error));
+    await this.#settle().catch((error: unknown) => this.#parts.reconciler.failed(error));
     this.#waker.stop();
   }
 
@@ -135,18 +144,14 @@ export class FetchLoop implements Service {
 
   get #room(): number {
     const { dispatcher, gauge } = this.#parts;
-    return dispatcher.free + gauge.depth - dispatcher.buffered;
+    return dispatcher.free + gauge.depth - dispatcher.buffered - this.#scans.limit;
   }
 
   async #step(): Promise<number> {
     const { runtime, queues, reconciler } = this.#parts;
-    if (reconciler.isDue) {
-      // What a fetch under way claims is not known yet.
-      await this.#settleAhead();
-      await reconciler.reconcile();
-    }
-    if (await this.#told.claim()) return 0;
-    if (this.#waker.isDue) await this.#wakeJobs();
+    if (reconciler.isDue) await this.#reconcile();
+    if (await this.#told.claim(this.#scans.limit)) return 0;
+    if (this.#waker.isDue) await this.#due.claim(this.#room - (this.#ahead?.limit ?? 0));
     const ahead = this.#ahead;
     if (this.#rest.ms > 0 && !ahead) return this.#rest.ms;
     const limit = this.#limit();
@@ -154,10 +159,12 @@ export class FetchLoop implements Service {
     this.#rest.fetching();
     const { names, nextWakeMs } = await queues.current();
     // Told of meanwhile: a fetch would take four times as long.
-    if (!ahead && (await this.#told.claim())) return 0;
+    if (!ahead && (await this.#told.claim(this.#scans.limit))) return 0;
+    const looking = this.#scans.begin(names, limit);
+    if (looking === limit && !ahead) return this.#parts.polling.whileBusy();
     this.#ahead = undefined;
     this.#told.fetching();
-    const sent = ahead ?? this.#send(names, limit, nextWakeMs);
+    const sent = ahead ?? this.#send(names, limit - looking, nextWakeMs);
     this.#current = sent;
     this.#lookAhead();
     const fetched = await sent.answer.finally(() => {
@@ -170,13 +177,19 @@ export class FetchLoop implements Service {
     return this.#told.isEmpty ? sleepMs : 0;
   }
 
+  async #reconcile(): Promise<void> {
+    // What a fetch under way claims is not known yet.
+    await this.#settle();
+    await this.#parts.reconciler.reconcile();
+  }
+
   async #received(fetched: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
     const { dispatcher, queues } = this.#parts;
     const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
-    this.#passed = fetched.passed;
+    this.#due.fetched(fetched.passed);
     if (lookAgainMs !== undefined) return isLast ? Math.min(lookAgainMs, await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
@@ -191,32 +204,6 @@ export class FetchLoop implements Service {
     return 0;
   }
 
-  async #wakeJobs(): Promise<void> {
-    const { runtime, dispatcher, polling } = this.#parts;
-    const at = runtime.clock.now();
-    const { jobs, woken } = await this.#waker.wakeJobs(this.#directClaim());
-    runtime.health.ok();
-    // Where others were quicker, they may have let jobs run that only this worker can.
-    if (jobs.length === 0 || woken > 0) this.#rest.news();
-    else this.#rest.claimed();
-    if (jobs.length > 0) polling.reset();
-    dispatcher.add(jobs, at);
-  }
-
-  /**
-   * Which due jobs go before all that waits: any where nothing does, as this worker would have been told, and otherwise,
-   * while jobs are fetched ahead, those that the last fetch would have claimed too. Not into the last free slot: a job
-   * of higher priority may be deferred in this moment, which only a fetch sees.
-   */
-  #directClaim(): DirectClaim | undefined {
-    const { runtime, dispatcher, gauge, paused, polling } = this.#parts;
-    const isDry = this.#rest.isDry && polling.isTold;
-    const upTo = isDry || gauge.depth === 0 ? undefined : this.#passed;
-    const limit = Math.min(isDry ? dispatcher.free - 1 : this.#room - (this.#ahead?.limit ?? 0), MAX_FETCH);
-    if (limit < 1 || !(isDry || upTo)) return undefined;
-    return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
-  }
-
   #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
     const { runtime, fetcher } = this.#parts;
     const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
@@ -227,7 +214,18 @@ export class FetchLoop implements Service {
     return { at, queues, limit, answer };
   }
 
-  async #settleAhead(): Promise<void> {
+  #looked({ jobs, nextWakeMs }: FetchedJobs, sentAt: number): void {
+    const { runtime, dispatcher, polling } = this.#parts;
+    // It is counted from the beginning of the statement.
+    if (nextWakeMs !== undefined) this.#waker.dueIn(Math.max(0, nextWakeMs + sentAt - runtime.clock.now()));
+    if (jobs.length > 0) polling.foundWork();
+    this.#rest.news();
+    dispatcher.add(jobs, sentAt);
+  }
+
+  /** Nothing that claims jobs is under way. */
+  async #settle(): Promise<void> {
+    await this.#scans.settle();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead) this.#parts.dispatcher.add((await ahead.answer).jobs, ahead.at);

@@ -1,6 +1,6 @@
 import type { Job } from "../job.ts";
 import { fetchJob, type ToldJob } from "../sql/fetch-job.ts";
-import { type FetchRequest, fetchJobs } from "../sql/fetch-jobs.ts";
+import { type FetchRequest, fetchJobs, type QueueFront } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
@@ -69,6 +69,7 @@ export class JobFetcher {
   #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
   #ranDry = false;
+  #isLooking = false;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, gauge: PrefetchGauge) {
     this.#runtime = runtime;
@@ -88,23 +89,48 @@ export class JobFetcher {
     return fetched.jobs.length === limit ? { ...fetched, passed: lanesOf(fetched.jobs).at(-1) } : fetched;
   }
 
+  /** Jobs may wait before those that fetches begin with, and to look there takes long. */
+  isLongLookDue(queues: readonly string[]): boolean {
+    return this.#budget.isDue && this.#frontsOf(queues).length > 0;
+  }
+
+  /** Looks everywhere, while fetches go on from where the last jobs were found. */
+  async look(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+    this.#isLooking = true;
+    try {
+      return await this.#lookEverywhere({ queues, limit });
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
   async #fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
-    const fronts = this.#budget.isDue ? [] : this.#fronts.of(queues);
+    const fronts = this.#frontsOf(queues);
     if (fronts.length > 0) {
       const fetched = await this.#timed({ queues, limit, fronts });
       this.#fronts.claimed(fetched.jobs);
       this.#learn(fetched);
       if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
+      // Whoever looks says when it is over.
+      if (this.#isLooking) return { ...fetched, more: false, lookAgainMs: Number.POSITIVE_INFINITY };
       if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
     }
-    const fetched = await this.#timed({ queues, limit });
+    return this.#lookEverywhere({ queues, limit });
+  }
+
+  #frontsOf(queues: readonly string[]): readonly QueueFront[] {
+    return this.#budget.isSlow ? this.#fronts.of(queues) : [];
+  }
+
+  async #lookEverywhere(request: Request): Promise<FetchedJobs> {
+    const fetched = await this.#timed(request);
     const perJobMs = Math.max(FETCH_MS_PER_JOB, this.#perJobMs ?? 0);
     // Only fetches from elsewhere say how long a job takes, and there are none while these seem quick.
     if (this.#perJobMs !== undefined) this.#perJobMs *= FADING;
     this.#budget.scanned(fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length);
-    if (this.#budget.isDue) this.#fronts.clear();
-    else this.#fronts.claimed(fetched.jobs);
-    this.#ranDry = fetched.jobs.length < limit && !fetched.more;
+    if (this.#budget.isSlow) this.#fronts.claimed(fetched.jobs);
+    else this.#fronts.clear();
+    this.#ranDry = fetched.jobs.length < request.limit && !fetched.more;
     return fetched;
   }
 
@@ -119,7 +145,8 @@ export class JobFetcher {
     const startedAt = clock.now();
     const fetched = this.#withLocks ? await this.#fetchLocked(request) : await this.#fetchPlain(request);
     const durationMs = clock.now() - startedAt;
-    this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
+    // A long look says nothing of how far ahead to fetch.
+    if (request.fronts || !this.#isLooking) this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
     if (events.has("jobs_fetched")) events.emit("jobs_fetched", { count: fetched.jobs.length, durationMs });
     return fetched;
   }
@@ -131,7 +158,7 @@ export class JobFetcher {
     const startedAt = clock.now();
     const { jobs, tookMs } = await fetchJob(sql, identity.id, told);
     this.#toldBudget.scanned(tookMs - TOLD_MS);
-    if (!this.#budget.isDue && this.#fronts.of([told.queue]).length === 0) this.#fronts.claimed(jobs);
+    if (this.#budget.isSlow && this.#fronts.of([told.queue]).length === 0) this.#fronts.claimed(jobs);
     if (events.has("jobs_fetched"))
       events.emit("jobs_fetched", { count: jobs.length, durationMs: clock.now() - startedAt });
     return jobs;

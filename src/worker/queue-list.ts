@@ -91,9 +91,8 @@ export class QueueList {
   /** The names to fetch from; and, where Postgres was asked for them, when the next scheduled job is due. */
   async current(): Promise<{ names: readonly string[]; nextWakeMs?: number | undefined }> {
     if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#unpaused(this.#configured) };
-    const isFresh = this.#clock.now() - this.#refreshedAt < REFRESH_MS;
-    if (isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
-    if (!this.#budget.isDue) return { names: this.#serveAgain() };
+    if (this.#isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
+    if (this.#budget.isSlow || !this.#budget.isDue) return { names: this.#serveAgain() };
     // What an idle worker was told of is fetched at once, a round trip earlier than after listing; but only once, as
     // other queues may have work too.
     if (this.#isListed && this.#listed.length === 0 && this.#named.size > 0) {
@@ -103,16 +102,27 @@ export class QueueList {
     this.#isListed = true;
     // Queues of this page were left before they ran dry.
     if (this.#listed.length > 0) this.#isPassEmpty = false;
-    const isFirst = this.#after === "";
-    if (isFirst) this.#isPassEmpty = true;
-    this.#page = isFirst ? 0 : this.#page + 1;
-    const { queues, next, nextWakeMs, tookMs } = await this.#list();
-    this.#budget.scanned(tookMs - LIST_MS);
-    this.#after = next ?? "";
+    const { listed, nextWakeMs } = await this.#list();
     this.#forgetServed();
-    this.#listed = this.#unpaused(this.#inOrder(queues));
-    this.#refreshedAt = this.#clock.now();
+    this.#listed = listed;
     return { names: this.#serve(), nextWakeMs };
+  }
+
+  /** It is time to list the queues, and that takes long. */
+  get isLongListDue(): boolean {
+    return this.#budget.isSlow && this.#budget.isDue && !this.#isFresh;
+  }
+
+  /** Lists the queues while fetches go on with those that are known. */
+  async listBeside(): Promise<void> {
+    const { listed } = await this.#list();
+    // It began before the list, and says nothing of it when it ends.
+    this.#served.clear();
+    this.#listed = listed;
+  }
+
+  get #isFresh(): boolean {
+    return this.#clock.now() - this.#refreshedAt < REFRESH_MS;
   }
 
   /**
@@ -131,11 +141,23 @@ export class QueueList {
     }
     this.expire();
     // What there is in others is found when they are listed.
-    if (!this.#budget.isDue) return false;
+    if (this.#budget.isSlow || !this.#budget.isDue) return false;
     return this.#after !== "" || !this.#isPassEmpty;
   }
 
-  #list(): Promise<ListedQueues> {
+  /** The next page, in the order in which to look into its queues. */
+  async #list(): Promise<{ listed: readonly string[]; nextWakeMs: number | undefined }> {
+    const isFirst = this.#after === "";
+    if (isFirst) this.#isPassEmpty = true;
+    this.#page = isFirst ? 0 : this.#page + 1;
+    const { queues, next, nextWakeMs, tookMs } = await this.#ask();
+    this.#budget.scanned(tookMs - LIST_MS);
+    this.#after = next ?? "";
+    this.#refreshedAt = this.#clock.now();
+    return { listed: this.#unpaused(this.#inOrder(queues)), nextWakeMs };
+  }
+
+  #ask(): Promise<ListedQueues> {
     if (this.#configured === undefined) return listReadyQueues(this.#sql, { limit: PAGE, after: this.#after });
     return this.#probe(this.#configured);
   }

@@ -40,12 +40,16 @@ export class ToldJobs {
     this.#hasPassedBy = false;
   }
 
-  /** Starts the job, once between two fetches. Not in the last free slot: where another job goes first, only a fetch knows. */
-  async claim(): Promise<boolean> {
+  /**
+   * Starts the job, once between two fetches. Not in the last free slot: where another job goes first, only a fetch knows.
+   *
+   * @param taken So many slots are free, but not for this.
+   */
+  async claim(taken: number): Promise<boolean> {
     const { runtime, dispatcher, fetcher } = this.#parts;
     if (this.#hasPassedBy) return false;
     const [told, ...more] = this.#told.splice(0);
-    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free < 2) return false;
+    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free - taken < 2) return false;
     const at = runtime.clock.now();
     const jobs = await fetcher.fetchTold(told);
     if (jobs.length === 0) return false;

@@ -85,8 +85,11 @@ test("jobs that run under one lock and are deleted let the next one run", async 
 
 test("a job that its worker lost is not deleted by it", async () => {
   const held = gate();
+  // The worker notices that nobody runs the job under its new lease, gives it back and claims it anew.
+  const again = gate();
   const lost: unknown[] = [];
-  const task = defineTask({ name: "t", run: () => held.opened });
+  let runs = 0;
+  const task = defineTask({ name: "t", run: () => (runs++ === 0 ? held.opened : again.opened) });
   const app = queue.app([task]);
   await app.defer(task);
   await using started = startWorker(app, { deleteJobs: "always" });
@@ -96,6 +99,7 @@ test("a job that its worker lost is not deleted by it", async () => {
   held.open();
   await until(() => lost.length > 0);
   expect(await queue.jobs()).toHaveLength(1);
+  again.open();
 });
 
 test("jobs whose abort was requested, and that would be tried again or go back at a stop, are deleted too", async () => {

@@ -37,14 +37,20 @@ function open(tookMs: Took) {
   return { clock, sent, fetcher };
 }
 
-/** The statements of 30 full fetches, 100 ms apart. */
-async function statementsOf(tookMs: Took): Promise<readonly string[]> {
-  const { clock, sent, fetcher } = open(tookMs);
-  for (let n = 0; n < 30; n++) {
+/** So many full fetches, 100 ms apart, with the looks between them that are due. */
+async function fetchOften({ clock, fetcher }: ReturnType<typeof open>, times: number): Promise<void> {
+  for (let n = 0; n < times; n++) {
+    if (fetcher.isLongLookDue(["default"])) await fetcher.look(["default"], JOBS);
     await fetcher.fetch(["default"], JOBS);
     clock.pass(100);
   }
-  return sent;
+}
+
+/** The statements of 30 of them. */
+async function statementsOf(tookMs: Took): Promise<readonly string[]> {
+  const opened = open(tookMs);
+  await fetchOften(opened, 30);
+  return opened.sent;
 }
 
 const MANY = Array(10).fill("fetch_jobs_from");
@@ -68,28 +74,22 @@ test("fetches that are slow because the machine is begin at the front, once that
 
 test("what was learned on a slow machine is forgotten on a quick one", async () => {
   const slowOnce = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((nth) => [`fetch_jobs_from, ${nth}`, 365]));
-  const { clock, sent, fetcher } = open({ fetch_jobs: 200, fetch_jobs_from: 15, ...slowOnce });
-  for (let n = 0; n < 400; n++) {
-    await fetcher.fetch(["default"], JOBS);
-    clock.pass(100);
-  }
-  const last = sent.slice(-100);
+  const opened = open({ fetch_jobs: 200, fetch_jobs_from: 15, ...slowOnce });
+  await fetchOften(opened, 400);
+  const last = opened.sent.slice(-100);
   expect(last.filter((name) => name === "fetch_jobs").length).toBeLessThan(10);
 });
 
 test("what is forgotten leaves as much as a fetch may always take", async () => {
-  const { clock, sent, fetcher } = open({
+  const opened = open({
     fetch_jobs: 24,
     "fetch_jobs, 1": 125,
     "fetch_jobs, 2": 125,
     fetch_jobs_from: 15,
   });
-  for (let n = 0; n < 400; n++) {
-    await fetcher.fetch(["default"], JOBS);
-    clock.pass(100);
-  }
-  expect(sent).toContain("fetch_jobs_from");
-  expect(sent.slice(-300)).toEqual(Array(300).fill("fetch_jobs"));
+  await fetchOften(opened, 400);
+  expect(opened.sent).toContain("fetch_jobs_from");
+  expect(opened.sent.slice(-300)).toEqual(Array(300).fill("fetch_jobs"));
 });
 
 test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {

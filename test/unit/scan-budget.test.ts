@@ -49,11 +49,31 @@ describe("a budget of scans", () => {
     expect(scans.isDue).toBe(true);
   });
 
-  test("never rests for more than ten seconds", () => {
+  test("never rests for more than ten seconds, or twice as long as it took", () => {
     const { budget: scans } = budget();
-    scans.scanned(60_000);
-    scans.scanned(60_000);
-    expect(scans.restMs).toBe(10_000);
+    for (const [slowMs, restMs] of [
+      [500, 0],
+      [1_000, 9_500],
+      [1_000, 10_000],
+      [60_000, 10_000],
+      [60_000, 120_000],
+    ] as const) {
+      scans.scanned(slowMs);
+      expect(scans.restMs).toBe(restMs);
+    }
+  });
+
+  test("knows whether the next one will be slow", () => {
+    const { budget: scans, clock } = budget();
+    expect(scans.isSlow).toBe(false);
+    scans.scanned(100);
+    expect(scans.isSlow).toBe(false);
+    scans.scanned(100);
+    expect(scans.isSlow).toBe(true);
+    clock.advance(1_900);
+    expect([scans.isDue, scans.isSlow]).toEqual([true, true]);
+    scans.scanned(0);
+    expect(scans.isSlow).toBe(false);
   });
 
   test("is over with the first quick one", () => {
@@ -69,6 +89,6 @@ describe("a budget of scans", () => {
     const { budget: scans } = budget(false);
     scans.scanned(60_000);
     scans.scanned(60_000);
-    expect(scans.isDue).toBe(true);
+    expect([scans.isDue, scans.isSlow]).toEqual([true, false]);
   });
 });

@@ -1,0 +1,79 @@
+import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import type { QueueList } from "./queue-list.ts";
+import type { WorkerRuntime } from "./worker-runtime.ts";
+
+/** The share of the free places that a look may fill. */
+const SHARE = 0.5;
+
+export interface LongScansOptions {
+  readonly runtime: WorkerRuntime;
+  readonly fetcher: JobFetcher;
+  readonly queues: QueueList;
+  /** A look has claimed these, by a statement that was sent at that time. */
+  readonly onFetched: (fetched: FetchedJobs, sentAt: number) => void;
+  readonly onError: (error: unknown) => void;
+  /** There is something new to fetch, or to scan. */
+  readonly onEnd: () => void;
+}
+
+/**
+ * Looks that begin at the front of an index, and lists of queues, beside the fetches: where they are slow they take
+ * seconds, in which the fetches go on. One at a time, so that a worker needs one connection more and not two.
+ */
+export class LongScans {
+  readonly #options: LongScansOptions;
+  #underWay: Promise<void> | undefined;
+  #limit = 0;
+  /** After a failure. */
+  #restUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LongScansOptions) {
+    this.#options = options;
+  }
+
+  /** How many jobs the look that is under way may claim. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /**
+   * Begins the scan that is due, if there is one and none is under way.
+   *
+   * @param free For how many jobs there is room.
+   * @returns How many of these it may claim.
+   */
+  begin(queues: readonly string[], free: number): number {
+    const { runtime, fetcher, queues: list } = this.#options;
+    if (free === 0 || this.#underWay || runtime.clock.now() < this.#restUntil) return 0;
+    if (list.isLongListDue) this.#underWay = this.#run(() => list.listBeside());
+    else if (fetcher.isLongLookDue(queues)) {
+      this.#limit = Math.ceil(free * SHARE);
+      this.#underWay = this.#run(() => this.#look(queues, this.#limit));
+    }
+    return this.#limit;
+  }
+
+  /** Resolves when none is under way. */
+  async settle(): Promise<void> {
+    await this.#underWay;
+  }
+
+  async #look(queues: readonly string[], limit: number): Promise<void> {
+    const sentAt = this.#options.runtime.clock.now();
+    const fetched = await this.#options.fetcher.look(queues, limit);
+    this.#options.onFetched(fetched, sentAt);
+  }
+
+  async #run(scan: () => Promise<void>): Promise<void> {
+    const { runtime, onError, onEnd } = this.#options;
+    try {
+      await scan();
+    } catch (error) {
+      this.#restUntil = runtime.clock.now() + runtime.health.failed(error);
+      onError(error);
+    }
+    this.#underWay = undefined;
+    this.#limit = 0;
+    onEnd();
+  }
+}
