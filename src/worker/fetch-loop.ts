@@ -190,7 +190,8 @@ export class FetchLoop implements Service {
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
     this.#due.fetched(fetched.passed);
-    if (lookAgainMs !== undefined) return isLast ? Math.min(lookAgainMs, await this.#sleepOrWait()) : 0;
+    if (lookAgainMs !== undefined)
+      return isLast ? Math.min(Math.max(lookAgainMs, this.#scans.restMs), await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;

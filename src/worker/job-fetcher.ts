@@ -111,9 +111,7 @@ export class JobFetcher {
       this.#fronts.claimed(fetched.jobs);
       this.#learn(fetched);
       if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
-      // Whoever looks says when it is over.
-      if (this.#isLooking) return { ...fetched, more: false, lookAgainMs: Number.POSITIVE_INFINITY };
-      if (this.#ranDry) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
+      if (this.#ranDry || this.#isLooking) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
     }
     return this.#lookEverywhere({ queues, limit });
   }

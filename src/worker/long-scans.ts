@@ -36,6 +36,13 @@ export class LongScans {
     return this.#limit;
   }
 
+  /** Milliseconds until the next one can begin; without an end while one is under way, which wakes the loop at its end. */
+  get restMs(): number {
+    return this.#underWay !== undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, this.#restUntil - this.#options.runtime.clock.now());
+  }
+
   /**
    * Begins the scan that is due, if there is one and none is under way.
    *
@@ -43,8 +50,8 @@ export class LongScans {
    * @returns How many of these it may claim.
    */
   begin(queues: readonly string[], free: number): number {
-    const { runtime, fetcher, queues: list } = this.#options;
-    if (free === 0 || this.#underWay || runtime.clock.now() < this.#restUntil) return 0;
+    const { fetcher, queues: list } = this.#options;
+    if (free === 0 || this.restMs > 0) return 0;
     if (list.isLongListDue) this.#underWay = this.#run(() => list.listBeside());
     else if (fetcher.isLongLookDue(queues)) {
       this.#limit = Math.ceil(free * SHARE);

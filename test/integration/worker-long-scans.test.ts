@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
@@ -127,7 +128,7 @@ test("while a look from the front takes long, the fetches go on, in the slots th
 
 test("while the list of queues takes long, the fetches go on in those that are known", async () => {
   await using started = await start();
-  const { app, task, hold, waiting, deferUntil, ran } = started;
+  const { app, task, hold, waiting, deferUntil, ran, count } = started;
   const list = hold("list_ready_queues");
   await deferUntil(() => waiting.has("list_ready_queues"));
   // As a transaction would that began while the worker was busy: nobody tells of it.
@@ -137,6 +138,10 @@ test("while the list of queues takes long, the fetches go on in those that are k
   await app.defer(task, { name: "known" });
   await until(() => ran.includes("known"));
   expect(ran).not.toContain("new");
+  // Meanwhile a look is due, which has to wait for the list; so has the loop, which polls ever later.
+  const before = count("fetch_jobs_from");
+  await sleep(1_000);
+  expect(count("fetch_jobs_from") - before).toBeLessThan(30);
   list.open();
   await until(() => ran.includes("new"));
   await untilDone();
