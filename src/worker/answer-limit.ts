@@ -4,6 +4,8 @@ import { DatabaseError } from "../database-error.ts";
 
 /** What a worker sends takes milliseconds. */
 const SHORTEST_LIMIT_MS = 5000;
+/** What took so long the last time may take so many times as long the next time. */
+const MARGIN = 4;
 
 export interface AnswerLimitOptions {
   /** Milliseconds after which a silent worker is taken for dead. Half of it is the limit, and 5 seconds at least. */
@@ -18,8 +20,9 @@ export interface AnswerLimitOptions {
  * quarter of an hour; meanwhile the heartbeat, over another one, would keep others from taking the jobs. All that a
  * worker writes is fenced, so that it does no harm twice; only log lines of a handler may be there twice.
  *
- * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end,
- * and is the old one again once an answer takes less than half of that.
+ * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end.
+ * Otherwise it follows the last answer: beside a transaction that holds back vacuum scans get slower by and by, and while
+ * that made no difference, lists of queues of 15 seconds were taken for lost connections.
  */
 export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions): SqlExecutor {
   const limits = new Map<string, number>();
@@ -41,7 +44,7 @@ export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions)
         const ended = (settle: () => void): void => {
           clearTimeout(timer);
           if (isGivenUp) options.onLate();
-          else if (systemClock.now() - sentAt < usualMs / 2) limits.delete(statement.name);
+          else limits.set(statement.name, Math.max(usualMs, MARGIN * (systemClock.now() - sentAt)));
           settle();
         };
         executor.query<Row>(statement, values).then(

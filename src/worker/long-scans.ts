@@ -1,3 +1,5 @@
+import { DatabaseError } from "../database-error.ts";
+import { MAX_BACKOFF_MS } from "./database-health.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import type { QueueList } from "./queue-list.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
@@ -76,7 +78,10 @@ export class LongScans {
     try {
       await scan();
     } catch (error) {
-      this.#restUntil = runtime.clock.now() + runtime.health.failed(error);
+      const { clock, health } = runtime;
+      // Given up because it takes so long, most likely; where the database is lost, all others say so.
+      const isSilence = error instanceof DatabaseError && error.isConnectionLoss;
+      this.#restUntil = clock.now() + (isSilence ? MAX_BACKOFF_MS : health.failed(error));
       onError(error);
     }
     this.#underWay = undefined;

@@ -57,13 +57,24 @@ test("a statement that is slow each time gets twice the time, until it is quick 
   await vi.advanceTimersByTimeAsync(5000);
   expect(third.error).toBeUndefined();
   const quick = send("adopt_orphans");
-  await vi.advanceTimersByTimeAsync(2499);
+  await vi.advanceTimersByTimeAsync(1250);
   answers.at(-1)?.resolve([]);
   await vi.advanceTimersByTimeAsync(0);
   expect(quick.rows).toEqual([]);
   const fifth = send("adopt_orphans");
   await vi.advanceTimersByTimeAsync(5000);
   expect(fifth.error).toBeInstanceOf(DatabaseError);
+});
+
+test("a statement that takes ever longer may take four times what it took last", async () => {
+  const { send, answers } = silent(0);
+  for (const ms of [4_000, 15_999, 60_000]) {
+    const outcome = send("list_ready_queues");
+    await vi.advanceTimersByTimeAsync(ms);
+    answers.at(-1)?.resolve([]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(outcome).toEqual({ rows: [] });
+  }
 });
 
 test("a late answer and a late failure are told of, others are not", async () => {
