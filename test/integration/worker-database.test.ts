@@ -78,7 +78,7 @@ test("an outage that is longer than the limit makes nobody take living workers f
   const wide = new pg.Pool({ connectionString: server.url, max: 30 });
   const app = createApp({ connector: pgConnector(wide), tasks: [task], logger: silentLogger });
   await app.batchDefer(task, Array(20).fill({}));
-  const started = Array.from({ length: 6 }, () => startWorker(app, { concurrency: 4 }));
+  const started = Array.from({ length: 6 }, () => startWorker(app, { concurrency: 4, stalledAfter: { seconds: 1.5 } }));
   const back = new Set<unknown>();
   const rescues: unknown[] = [];
   let running = 0;
@@ -88,7 +88,7 @@ test("an outage that is longer than the limit makes nobody take living workers f
   // Five of them have slots for all jobs, and one that has not started yet would not outlive the stop.
   await until(() => running === 6 && runs === 20);
   await server.stopFast();
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   await server.startAgain();
   await until(() => back.size === 6);
   const fresh = "select 1 from procrastinate_workers where last_heartbeat > now() - interval '200 ms'";

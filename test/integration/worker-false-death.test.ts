@@ -3,7 +3,7 @@ import { defineTask, type SqlStatement, type SqlValue } from "../../src/index.ts
 import { startClockedWorker } from "../support/clocked-worker.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { gate, startWorker } from "../support/worker-run.ts";
+import { gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ test("jobs whose worker has no row any more are taken back like those of a dead 
     `update procrastinate_jobs set status = 'doing', lease = 1, worker_id = null, started_at = now() - interval '1 hour', running_lock = 'l'
      where lock = 'l'`,
   );
-  await using _worker = startWorker(app);
+  await using _worker = startWorker(app, QUICK_RESCUE);
   await until(() => runs === 4, { timeoutMs: 5000 });
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { defineTask, type LogFields, retryStrategy, silentLogger, type WorkerEvent } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { gate, startWorker } from "../support/worker-run.ts";
+import { gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -224,8 +224,8 @@ test.each([
     await app.defer(hanging);
     await app.batchDefer(next, [{}, {}]);
     const events: WorkerEvent[] = [];
-    const started = startWorker(app, { abandonAfter: { milliseconds: 30 } });
-    await using second = startWorker(app, { abandonAfter: { milliseconds: 30 } });
+    const started = startWorker(app, { ...QUICK_RESCUE, abandonAfter: { milliseconds: 30 } });
+    await using second = startWorker(app, { ...QUICK_RESCUE, abandonAfter: { milliseconds: 30 } });
     for (const { worker } of [started, second]) {
       worker.on("job_abandoned", () => events.push("job_abandoned"));
       worker.on("job_success", ({ job }) => job.taskName === "hanging" && events.push("job_success"));

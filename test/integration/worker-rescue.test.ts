@@ -6,7 +6,7 @@ import { createApp, DatabaseError, defineTask, silentLogger } from "../../src/in
 import { pgConnector } from "../support/pg-connector.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { FAST, gate, startWorker } from "../support/worker-run.ts";
+import { FAST, gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -242,7 +242,7 @@ test("a worker whose own heartbeat was refused takes nobody for dead until the o
     },
   };
   const app = createApp({ connector: refusing, tasks: [task], logger: silentLogger });
-  await using started = startWorker(app);
+  await using started = startWorker(app, QUICK_RESCUE);
   await until(async () => (await queue.pool.query("select from procrastinate_workers")).rowCount === 1);
   isRefused = true;
   await until(() => !started.worker.isHealthy);

@@ -9,7 +9,11 @@ let queue: TestQueue;
 beforeAll(async () => {
   queue = await openTestQueue();
 });
-beforeEach(() => queue.clear());
+beforeEach(async () => {
+  await queue.clear();
+  // Workers that were stopped without the database left theirs.
+  await queue.pool.query("delete from procrastinate_workers");
+});
 afterAll(() => queue.close());
 
 test("the grace period also ends a worker that shall not wait for further jobs", async () => {

@@ -2,15 +2,21 @@ import type { App } from "../../src/app.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import type { WorkerOptions } from "../../src/worker/worker-options.ts";
 
-/** Short intervals, so that what takes half a minute in production takes a fraction of a second here. */
+/**
+ * Short intervals, so that what takes half a minute in production takes a fraction of a second here. But a worker that
+ * lives is silent for some hundred milliseconds, too, where the machine is busy.
+ */
 export const FAST: WorkerOptions = {
   installSignalHandlers: false,
   heartbeatInterval: { milliseconds: 50 },
-  stalledAfter: { milliseconds: 400 },
+  stalledAfter: { seconds: 10 },
   abortPollingInterval: { milliseconds: 50 },
   shutdownGrace: { seconds: 5 },
   abandonAfter: { seconds: 5 },
 };
+
+/** For tests in which workers are taken for dead, or would be. */
+export const QUICK_RESCUE: WorkerOptions = { stalledAfter: { milliseconds: 400 } };
 
 export interface StartedWorker extends AsyncDisposable {
   readonly worker: Worker;
