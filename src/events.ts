@@ -63,7 +63,10 @@ export interface WorkerEventMap {
   /** Schedules that left the code some days ago were removed. */
   periodic_tasks_removed: { readonly count: number };
   database_lost: { readonly error: unknown };
-  /** Postgres answers, and refuses a statement of the worker: a right is missing, say. Once a minute for each SQLSTATE. */
+  /**
+   * Postgres answers, and refuses a statement of the worker: a right is missing, say. Or a long look beside the fetches was
+   * given up. Once a minute for each SQLSTATE.
+   */
   statement_refused: { readonly error: unknown };
   database_back: { readonly downMs: number };
 }

@@ -5,7 +5,10 @@ import { DatabaseError } from "../database-error.ts";
 /** What a worker sends takes milliseconds. */
 const SHORTEST_LIMIT_MS = 5000;
 /** What took so long the last time may take so many times as long the next time. */
-const MARGIN = 4;
+const MARGIN = 2;
+
+/** No answer came in time. Postgres may still be at work. */
+export class SilenceError extends DatabaseError {}
 
 export interface AnswerLimitOptions {
   /** Milliseconds after which a silent worker is taken for dead. Half of it is the limit, and 5 seconds at least. */
@@ -21,8 +24,8 @@ export interface AnswerLimitOptions {
  * worker writes is fenced, so that it does no harm twice; only log lines of a handler may be there twice.
  *
  * The limit of a statement doubles each time that it is not kept, or one that is slow for other reasons would never end.
- * Otherwise it follows the last answer: beside a transaction that holds back vacuum scans get slower by and by, and while
- * that made no difference, lists of queues of 15 seconds were taken for lost connections.
+ * With each answer it is halved, but leaves the next one twice as long: beside a transaction that holds back vacuum scans
+ * get slower by and by, and while that made no difference, lists of queues of 15 seconds were taken for lost connections.
  */
 export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions): SqlExecutor {
   const limits = new Map<string, number>();
@@ -39,16 +42,20 @@ export function limitAnswers(executor: SqlExecutor, options: AnswerLimitOptions)
           isGivenUp = true;
           limits.set(statement.name, 2 * limitMs);
           const silence = `silence for ${limitMs} ms. The connection may be half-open, or all of the pool's are taken`;
-          reject(new DatabaseError(statement.name, new Error(silence)));
+          reject(new SilenceError(statement.name, new Error(silence)));
         }, limitMs);
         const ended = (settle: () => void): void => {
           clearTimeout(timer);
           if (isGivenUp) options.onLate();
-          else limits.set(statement.name, Math.max(usualMs, MARGIN * (systemClock.now() - sentAt)));
           settle();
         };
+        const answered = (rows: readonly Row[]): void => {
+          const nextMs = Math.max(usualMs, limitMs / 2, MARGIN * (systemClock.now() - sentAt));
+          if (!isGivenUp) limits.set(statement.name, nextMs);
+          resolve(rows);
+        };
         executor.query<Row>(statement, values).then(
-          (rows) => ended(() => resolve(rows)),
+          (rows) => ended(() => answered(rows)),
           (error: unknown) => ended(() => reject(error)),
         );
       });

@@ -62,7 +62,7 @@ export class DatabaseHealth {
   failed(error: unknown, isVital = false): number {
     // Two workers met: the same statement again, with a fresh snapshot, is enough.
     if (isCollision(error)) return 1 + 10 * this.#random();
-    if (error instanceof DatabaseError && !error.isConnectionLoss) return this.#refused(error, isVital);
+    if (error instanceof DatabaseError && !error.isConnectionLoss) return this.refused(error, isVital);
     if (this.#lostAt === undefined) {
       this.#lostAt = this.#clock.now();
       this.#events.emit("database_lost", { error });
@@ -72,8 +72,13 @@ export class DatabaseHealth {
     return backoff * (0.5 + 0.5 * this.#random());
   }
 
-  /** Postgres answers, and does not do it: a right is missing, a time limit is too short. Nothing else need wait for it. */
-  #refused(error: DatabaseError, isVital: boolean): number {
+  /**
+   * Postgres answers, and does not do it: a right is missing, a time limit is too short. Nothing else need wait for it.
+   * Gives the milliseconds to wait before the next try.
+   *
+   * @param isVital Without it the worker can do nothing. Default: false.
+   */
+  refused(error: DatabaseError, isVital = false): number {
     const { sqlState = "" } = error;
     const now = this.#clock.now();
     if (isVital) this.#vitalRefusedAt = now;

@@ -1,15 +1,12 @@
 import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import type { Place } from "./job-fetcher.ts";
+import { MAX_FETCH, type Place } from "./job-fetcher.ts";
 import type { JobWaker } from "./job-waker.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
-
-/** As many as a fetch. */
-const MAX_CLAIM = 1000;
 
 interface Parts {
   readonly runtime: WorkerRuntime;
@@ -63,7 +60,7 @@ export class DueJobs {
     const { runtime, dispatcher, gauge, paused, polling } = this.#parts;
     const isDry = this.#rest.isDry && polling.isTold;
     const upTo = isDry || gauge.depth === 0 ? undefined : this.#passed;
-    const limit = Math.min(room, isDry ? dispatcher.free - 1 : room, MAX_CLAIM);
+    const limit = Math.min(room, isDry ? dispatcher.free - 1 : room, MAX_FETCH);
     if (limit < 1 || !(isDry || upTo)) return undefined;
     return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
   }

@@ -3,7 +3,7 @@ import type { ClaimReconciler } from "./claim-reconciler.ts";
 import { DueJobs } from "./due-jobs.ts";
 import { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import { type FetchedJobs, type JobFetcher, MAX_FETCH } from "./job-fetcher.ts";
 import { JobWaker } from "./job-waker.ts";
 import { LongScans } from "./long-scans.ts";
 import type { PausedQueues } from "./paused-queues.ts";
@@ -12,9 +12,6 @@ import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { QueueList } from "./queue-list.ts";
 import { ToldJobs } from "./told-jobs.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
-
-/** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
-const MAX_FETCH = 1000;
 
 /** What is known of the work that there may be. */
 export interface WakeHint {
@@ -78,16 +75,16 @@ export class FetchLoop implements Service {
       return health.failed(error, true);
     };
     this.#loop = new Loop({ clock, step: () => this.#step(), onError });
-    this.#told = new ToldJobs(parts, () => parts.polling.foundWork());
     this.#rest = new FetchRest(clock);
     this.#waker = new JobWaker(parts.runtime, parts.queues, () => this.#loop.wake());
     this.#due = new DueJobs(parts, this.#waker, this.#rest);
     this.#scans = new LongScans({
       ...parts,
       onFetched: (fetched, sentAt) => this.#looked(fetched, sentAt),
-      onError: (error) => parts.reconciler.failed(error),
+      onListed: (nextWakeMs, sentAt) => this.#waker.dueAfter(nextWakeMs, sentAt),
       onEnd: () => this.#loop.wake(),
     });
+    this.#told = new ToldJobs(parts, this.#scans, () => parts.polling.foundWork());
   }
 
   start(): Promise<void> {
@@ -96,7 +93,7 @@ export class FetchLoop implements Service {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#loop.stop();
+    await Promise.all([this.#loop.stop(), this.#scans.stop()]);
     await this.#settle().catch((error: unknown) => this.#parts.reconciler.failed(error));
     this.#waker.stop();
   }
@@ -143,25 +140,26 @@ export class FetchLoop implements Service {
   }
 
   get #room(): number {
-    const { dispatcher, gauge } = this.#parts;
-    return dispatcher.free + gauge.depth - dispatcher.buffered - this.#scans.limit;
+    const { runtime, dispatcher, gauge } = this.#parts;
+    const reserved = this.#scans.reservedOf(runtime.options.concurrency + gauge.depth);
+    return dispatcher.free + gauge.depth - dispatcher.buffered - reserved;
   }
 
   async #step(): Promise<number> {
-    const { runtime, queues, reconciler } = this.#parts;
-    if (reconciler.isDue) await this.#reconcile();
-    if (await this.#told.claim(this.#scans.limit)) return 0;
+    const { queues } = this.#parts;
+    await this.#reconcile();
+    if (await this.#told.claim()) return 0;
     if (this.#waker.isDue) await this.#due.claim(this.#room - (this.#ahead?.limit ?? 0));
     const ahead = this.#ahead;
     if (this.#rest.ms > 0 && !ahead) return this.#rest.ms;
     const limit = this.#limit();
-    if (limit === 0 && !ahead) return this.#parts.polling.whileBusy();
+    if (limit === 0 && !ahead) return this.#whileFull();
     this.#rest.fetching();
     const { names, nextWakeMs } = await queues.current();
     // Told of meanwhile: a fetch would take four times as long.
-    if (!ahead && (await this.#told.claim(this.#scans.limit))) return 0;
-    const looking = this.#scans.begin(names, limit);
-    if (looking === limit && !ahead) return this.#parts.polling.whileBusy();
+    if (!ahead && (await this.#told.claim())) return 0;
+    const looking = this.#scans.begin(names, limit - (ahead?.limit ?? 0));
+    if (looking === limit && !ahead) return this.#whileFull();
     this.#ahead = undefined;
     this.#told.fetching();
     const sent = ahead ?? this.#send(names, limit - looking, nextWakeMs);
@@ -170,7 +168,6 @@ export class FetchLoop implements Service {
     const fetched = await sent.answer.finally(() => {
       this.#current = undefined;
     });
-    runtime.health.ok();
     // Nothing is known to be all there is only if no other fetch was under way.
     const sleepMs = await this.#received(fetched, sent, !ahead && !this.#ahead);
     // The fetch that came first need not have seen it.
@@ -178,26 +175,27 @@ export class FetchLoop implements Service {
   }
 
   async #reconcile(): Promise<void> {
-    // What a fetch under way claims is not known yet.
+    // What a look claims is not known before its end, and that may take long.
+    if (!this.#parts.reconciler.isDue || this.#scans.isLooking) return;
     await this.#settle();
     await this.#parts.reconciler.reconcile();
   }
 
-  async #received(fetched: FetchedJobs, { at, limit }: Sent, isLast: boolean): Promise<number> {
-    const { dispatcher, queues } = this.#parts;
+  async #received(fetched: FetchedJobs, { at, limit, ...sent }: Sent, isLast: boolean): Promise<number> {
+    const { runtime, dispatcher, queues } = this.#parts;
+    if (sent.queues.length > 0) runtime.health.ok();
     const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
     this.#due.fetched(fetched.passed);
-    if (lookAgainMs !== undefined)
-      return isLast ? Math.min(Math.max(lookAgainMs, this.#scans.restMs), await this.#sleepOrWait()) : 0;
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
       // Of what was deferred before it said that it is idle, nobody told it.
       if (this.#parts.polling.isTold) this.#rest.ranDry();
-      return this.#sleepOrWait();
+      const sleepMs = await this.#sleepOrWait();
+      return lookAgainMs === undefined ? sleepMs : Math.min(Math.max(lookAgainMs, this.#scans.restMs), sleepMs);
     }
     this.#parts.polling.foundWork();
     if (fetched.isLockBound) this.#rest.tookLanes();
@@ -216,20 +214,24 @@ export class FetchLoop implements Service {
   }
 
   #looked({ jobs, nextWakeMs }: FetchedJobs, sentAt: number): void {
-    const { runtime, dispatcher, polling } = this.#parts;
-    // It is counted from the beginning of the statement.
-    if (nextWakeMs !== undefined) this.#waker.dueIn(Math.max(0, nextWakeMs + sentAt - runtime.clock.now()));
+    const { dispatcher, polling } = this.#parts;
+    this.#waker.dueAfter(nextWakeMs, sentAt);
     if (jobs.length > 0) polling.foundWork();
     this.#rest.news();
     dispatcher.add(jobs, sentAt);
   }
 
-  /** Nothing that claims jobs is under way. */
+  /** No fetch is under way. */
   async #settle(): Promise<void> {
-    await this.#scans.settle();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead) this.#parts.dispatcher.add((await ahead.answer).jobs, ahead.at);
+  }
+
+  /** All slots are taken, or kept for a look that is under way, whose end wakes the loop. */
+  #whileFull(): number {
+    const isKept = this.#scans.isLooking && this.#parts.dispatcher.free > 0;
+    return isKept ? Number.POSITIVE_INFINITY : this.#parts.polling.whileBusy();
   }
 
   /** With all slots taken it was a look ahead: the worker is not idle, and the next free slot looks again. */

@@ -8,6 +8,8 @@ import { QueueFronts } from "./queue-fronts.ts";
 import { ScanBudget } from "./scan-budget.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
+/** Beyond this a fetch gets no faster per job, and it is the outer limit of the statement's estimate. */
+export const MAX_FETCH = 1000;
 /** The estimate of the candidates' cost ends here, and so does a look into the index. */
 const MAX_WINDOW = 1000;
 const WINDOW_GROWTH = 4;
@@ -70,6 +72,8 @@ export class JobFetcher {
   /** The last look everywhere found all there was. */
   #ranDry = false;
   #isLooking = false;
+  /** Nothing is left behind the fronts, and before them there was more than the last look had room for. */
+  #isLookWanted = false;
 
   constructor(runtime: WorkerRuntime, completer: JobCompleter, gauge: PrefetchGauge) {
     this.#runtime = runtime;
@@ -91,14 +95,14 @@ export class JobFetcher {
 
   /** Jobs may wait before those that fetches begin with, and to look there takes long. */
   isLongLookDue(queues: readonly string[]): boolean {
-    return this.#budget.isDue && this.#frontsOf(queues).length > 0;
+    return (this.#budget.isDue || this.#isLookWanted) && this.#frontsOf(queues).length > 0;
   }
 
   /** Looks everywhere, while fetches go on from where the last jobs were found. */
   async look(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     this.#isLooking = true;
     try {
-      return await this.#lookEverywhere({ queues, limit });
+      return await this.#lookEverywhere({ queues, limit }, true);
     } finally {
       this.#isLooking = false;
     }
@@ -111,7 +115,8 @@ export class JobFetcher {
       this.#fronts.claimed(fetched.jobs);
       this.#learn(fetched);
       if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
-      if (this.#ranDry || this.#isLooking) return { ...fetched, more: false, lookAgainMs: this.#budget.restMs };
+      this.#isLookWanted = !this.#ranDry && !this.#isLooking;
+      return { ...fetched, more: false, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
     }
     return this.#lookEverywhere({ queues, limit });
   }
@@ -120,12 +125,17 @@ export class JobFetcher {
     return this.#budget.isSlow ? this.#fronts.of(queues) : [];
   }
 
-  async #lookEverywhere(request: Request): Promise<FetchedJobs> {
-    const fetched = await this.#timed(request);
+  /** @param isBeside While fetches go on. Default: false. */
+  async #lookEverywhere(request: Request, isBeside = false): Promise<FetchedJobs> {
+    const isElsewhere = this.#budget.isSlow && !isBeside;
+    this.#isLookWanted = false;
+    const fetched = await this.#timed(request, isBeside);
     const perJobMs = Math.max(FETCH_MS_PER_JOB, this.#perJobMs ?? 0);
     // Only fetches from elsewhere say how long a job takes, and there are none while these seem quick.
     if (this.#perJobMs !== undefined) this.#perJobMs *= FADING;
-    this.#budget.scanned(fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length);
+    const slowMs = fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length;
+    // That queues are quick where nothing was found yet says nothing of those that are slow.
+    if (slowMs > 0 || !isElsewhere) this.#budget.scanned(slowMs);
     if (this.#budget.isSlow) this.#fronts.claimed(fetched.jobs);
     else this.#fronts.clear();
     this.#ranDry = fetched.jobs.length < request.limit && !fetched.more;
@@ -138,13 +148,13 @@ export class JobFetcher {
     this.#perJobMs = Math.min(perJobMs, DRIFT * (this.#perJobMs ?? Number.POSITIVE_INFINITY));
   }
 
-  async #timed(request: Request): Promise<FetchedJobs> {
+  async #timed(request: Request, isBeside = false): Promise<FetchedJobs> {
     const { clock, events } = this.#runtime;
     const startedAt = clock.now();
     const fetched = this.#withLocks ? await this.#fetchLocked(request) : await this.#fetchPlain(request);
     const durationMs = clock.now() - startedAt;
     // A long look says nothing of how far ahead to fetch.
-    if (request.fronts || !this.#isLooking) this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
+    if (!isBeside) this.#gauge.fetched(durationMs, fetched.jobs.length, fetched.textLength);
     if (events.has("jobs_fetched")) events.emit("jobs_fetched", { count: fetched.jobs.length, durationMs });
     return fetched;
   }

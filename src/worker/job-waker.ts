@@ -45,6 +45,11 @@ export class JobWaker {
     this.#timer.dueIn(delayMs);
   }
 
+  /** It is due so many milliseconds after that time, as a statement that took long says. */
+  dueAfter(delayMs: number | undefined, sentAt: number): void {
+    if (delayMs !== undefined) this.#timer.dueIn(Math.max(0, delayMs + sentAt - this.#runtime.clock.now()));
+  }
+
   /** A fetch says when the next job is due. */
   fetched(nextWakeMs: number | undefined): void {
     const isBlocked = this.#isBlocked && nextWakeMs === 0;

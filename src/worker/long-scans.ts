@@ -1,19 +1,24 @@
-import { DatabaseError } from "../database-error.ts";
-import { MAX_BACKOFF_MS } from "./database-health.ts";
+import { SilenceError } from "./answer-limit.ts";
+import type { ClaimReconciler } from "./claim-reconciler.ts";
 import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
 import type { QueueList } from "./queue-list.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** The share of the free places that a look may fill. */
 const SHARE = 0.5;
+/** One that failed is followed by no other for so many times as long as it took, and no less than that. */
+const FAILURE_REST = 2;
+const SHORTEST_FAILURE_REST_MS = 2000;
 
 export interface LongScansOptions {
   readonly runtime: WorkerRuntime;
   readonly fetcher: JobFetcher;
   readonly queues: QueueList;
+  readonly reconciler: ClaimReconciler;
   /** A look has claimed these, by a statement that was sent at that time. */
   readonly onFetched: (fetched: FetchedJobs, sentAt: number) => void;
-  readonly onError: (error: unknown) => void;
+  /** A list that was asked for at that time says when the next job is due: so many milliseconds later. */
+  readonly onListed: (nextWakeMs: number | undefined, sentAt: number) => void;
   /** There is something new to fetch, or to scan. */
   readonly onEnd: () => void;
 }
@@ -24,23 +29,34 @@ export interface LongScansOptions {
  */
 export class LongScans {
   readonly #options: LongScansOptions;
-  #underWay: Promise<void> | undefined;
+  #isUnderWay = false;
+  #look: Promise<void> | undefined;
   #limit = 0;
   /** After a failure. */
   #restUntil = Number.NEGATIVE_INFINITY;
+  #hasListed = false;
+  #isStopped = false;
 
   constructor(options: LongScansOptions) {
     this.#options = options;
   }
 
-  /** How many jobs the look that is under way may claim. */
-  get limit(): number {
-    return this.#limit;
+  /** A look is under way, and may claim jobs. */
+  get isLooking(): boolean {
+    return this.#look !== undefined;
+  }
+
+  /**
+   * How many of so many places are kept for the look that is under way. Never more than its share: when it began, there
+   * may have been more.
+   */
+  reservedOf(places: number): number {
+    return Math.min(this.#limit, Math.ceil(places * SHARE));
   }
 
   /** Milliseconds until the next one can begin; without an end while one is under way, which wakes the loop at its end. */
   get restMs(): number {
-    return this.#underWay !== undefined
+    return this.#isUnderWay
       ? Number.POSITIVE_INFINITY
       : Math.max(0, this.#restUntil - this.#options.runtime.clock.now());
   }
@@ -52,40 +68,62 @@ export class LongScans {
    * @returns How many of these it may claim.
    */
   begin(queues: readonly string[], free: number): number {
-    const { fetcher, queues: list } = this.#options;
-    if (free === 0 || this.restMs > 0) return 0;
-    if (list.isLongListDue) this.#underWay = this.#run(() => list.listBeside());
-    else if (fetcher.isLongLookDue(queues)) {
+    if (this.#isStopped || free <= 0 || this.restMs > 0) return 0;
+    const { fetcher, queues: list, reconciler } = this.#options;
+    // What it claims is not known before its end, and a doubt would have to wait for it.
+    const isLookDue = !reconciler.isDue && fetcher.isLongLookDue(queues);
+    // By turns: one that is refused each time must not keep the other from being done.
+    if (list.isLongListDue && !(isLookDue && this.#hasListed)) {
+      this.#hasListed = true;
+      void this.#run(() => this.#listQueues());
+    } else if (isLookDue) {
+      this.#hasListed = false;
       this.#limit = Math.ceil(free * SHARE);
-      this.#underWay = this.#run(() => this.#look(queues, this.#limit));
+      this.#look = this.#run(() => this.#lookInto(queues, this.#limit));
     }
     return this.#limit;
   }
 
-  /** Resolves when none is under way. */
-  async settle(): Promise<void> {
-    await this.#underWay;
+  /** Begins no more, and waits for a look; a list says nothing any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#look;
   }
 
-  async #look(queues: readonly string[], limit: number): Promise<void> {
-    const sentAt = this.#options.runtime.clock.now();
-    const fetched = await this.#options.fetcher.look(queues, limit);
-    this.#options.onFetched(fetched, sentAt);
+  async #lookInto(queues: readonly string[], limit: number): Promise<void> {
+    const { runtime, fetcher, reconciler, onFetched } = this.#options;
+    const sentAt = runtime.clock.now();
+    try {
+      onFetched(await fetcher.look(queues, limit), sentAt);
+    } catch (error) {
+      reconciler.failed(error);
+      throw error;
+    }
+  }
+
+  async #listQueues(): Promise<void> {
+    const { runtime, queues, onListed } = this.#options;
+    const sentAt = runtime.clock.now();
+    const nextWakeMs = await queues.listBeside();
+    if (!this.#isStopped) onListed(nextWakeMs, sentAt);
   }
 
   async #run(scan: () => Promise<void>): Promise<void> {
-    const { runtime, onError, onEnd } = this.#options;
+    const { clock, health } = this.#options.runtime;
+    const startedAt = clock.now();
+    this.#isUnderWay = true;
     try {
       await scan();
     } catch (error) {
-      const { clock, health } = runtime;
+      const tookMs = clock.now() - startedAt;
       // Given up because it takes so long, most likely; where the database is lost, all others say so.
-      const isSilence = error instanceof DatabaseError && error.isConnectionLoss;
-      this.#restUntil = clock.now() + (isSilence ? MAX_BACKOFF_MS : health.failed(error));
-      onError(error);
+      if (error instanceof SilenceError) health.refused(error);
+      else health.failed(error);
+      this.#restUntil = clock.now() + Math.max(FAILURE_REST * tookMs, SHORTEST_FAILURE_REST_MS);
     }
-    this.#underWay = undefined;
+    this.#isUnderWay = false;
+    this.#look = undefined;
     this.#limit = 0;
-    onEnd();
+    this.#options.onEnd();
   }
 }

@@ -113,12 +113,13 @@ export class QueueList {
     return this.#budget.isSlow && this.#budget.isDue && !this.#isFresh;
   }
 
-  /** Lists the queues while fetches go on with those that are known. */
-  async listBeside(): Promise<void> {
-    const { listed } = await this.#list();
+  /** Lists the queues while fetches go on with those that are known. Says when the next scheduled job is due. */
+  async listBeside(): Promise<number | undefined> {
+    const { listed, nextWakeMs } = await this.#list();
     // It began before the list, and says nothing of it when it ends.
     this.#served.clear();
     this.#listed = listed;
+    return nextWakeMs;
   }
 
   get #isFresh(): boolean {

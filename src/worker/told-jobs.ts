@@ -1,6 +1,7 @@
 import type { ToldJob } from "../sql/fetch-job.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
 import type { JobFetcher } from "./job-fetcher.ts";
+import type { LongScans } from "./long-scans.ts";
 import type { QueueList } from "./queue-list.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -18,10 +19,12 @@ export class ToldJobs {
   /** Since the last fetch one was claimed before all others: the next fetch comes first. */
   #hasPassedBy = false;
 
+  readonly #scans: LongScans;
   readonly #onClaimed: () => void;
 
-  constructor(parts: Parts, onClaimed: () => void) {
+  constructor(parts: Parts, scans: LongScans, onClaimed: () => void) {
     this.#parts = parts;
+    this.#scans = scans;
     this.#onClaimed = onClaimed;
   }
 
@@ -40,16 +43,13 @@ export class ToldJobs {
     this.#hasPassedBy = false;
   }
 
-  /**
-   * Starts the job, once between two fetches. Not in the last free slot: where another job goes first, only a fetch knows.
-   *
-   * @param taken So many slots are free, but not for this.
-   */
-  async claim(taken: number): Promise<boolean> {
+  /** Starts the job, once between two fetches. Not in the last free slot: where another job goes first, only a fetch knows. */
+  async claim(): Promise<boolean> {
     const { runtime, dispatcher, fetcher } = this.#parts;
     if (this.#hasPassedBy) return false;
     const [told, ...more] = this.#told.splice(0);
-    if (!told || more.length > 0 || dispatcher.buffered > 0 || dispatcher.free - taken < 2) return false;
+    const free = dispatcher.free - this.#scans.reservedOf(runtime.options.concurrency);
+    if (!told || more.length > 0 || dispatcher.buffered > 0 || free < 2) return false;
     const at = runtime.clock.now();
     const jobs = await fetcher.fetchTold(told);
     if (jobs.length === 0) return false;

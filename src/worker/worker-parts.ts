@@ -19,8 +19,8 @@ import { ScanBudget } from "./scan-budget.ts";
 import { WorkerPresence } from "./worker-presence.ts";
 import type { WorkerRuntime, WorkerService } from "./worker-runtime.ts";
 
-/** Fetching, completing, the heartbeat and listening. */
-const OWN_CONNECTIONS = 4;
+/** Fetching, looking from the front beside that, completing, the heartbeat and listening. */
+const OWN_CONNECTIONS = 5;
 /** What is still unwritten this long after the last handler ended is left to the rescue. */
 const WRITE_GRACE_MS = 5000;
 

@@ -70,7 +70,7 @@ test("what becomes of each job, and of its worker, is logged in its order", asyn
 test("a pool that is smaller than the worker may need is said once, at the start", async () => {
   for (const [max, expected] of [
     [2, [{ action: "small_pool", maxConnections: 2, concurrency: 1 }]],
-    [5, []],
+    [6, []],
   ] as const) {
     const { logger, lines } = recorder();
     const pool = new pg.Pool({ connectionString: queue.url, max });

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Connector } from "../../src/connector.ts";
 import { DatabaseError } from "../../src/database-error.ts";
 import { defineTask } from "../../src/index.ts";
+import { SilenceError } from "../../src/worker/answer-limit.ts";
+import type { WorkerOptions } from "../../src/worker/worker-options.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
 import { type Gate, gate, startWorker } from "../support/worker-run.ts";
@@ -23,19 +25,21 @@ type Long = (typeof LONG)[number];
 function slow() {
   const held = new Map<Long, Gate>();
   const waiting = new Set<Long>();
-  const failing = new Set<Long>();
+  const failing = new Map<string, unknown>();
   const connector: Connector<PoolClient> = {
     ...queue.connector,
     pool: {
       async query(statement, values) {
+        const error = failing.get(statement.name);
         const name = LONG.find((each) => each === statement.name);
+        if (name === undefined && error !== undefined) throw error;
         if (name === undefined) return queue.connector.pool.query(statement, values);
         const hold = held.get(name);
         if (hold) {
           waiting.add(name);
           await hold.opened;
         }
-        if (failing.delete(name)) throw new DatabaseError(name, new Error("the connection was reset"));
+        if (error !== undefined) throw error;
         const rows = await queue.connector.pool.query<never>(statement, values);
         return rows.map((row) => Object.assign(row, { tookMs: 30 }));
       },
@@ -57,8 +61,10 @@ function slow() {
 
 const SLEEPY = { pollingInterval: { seconds: 60 }, heartbeatInterval: { minutes: 1 }, stalledAfter: { minutes: 5 } };
 
+const count = (name: string): number => queue.sent.filter((sent) => sent === name).length;
+
 /** A worker that has found out that looks take long, and a task whose jobs wait for what they are given. */
-async function start() {
+async function start(options: WorkerOptions = { maxPrefetch: 0 }) {
   const { connector, ...control } = slow();
   const gates = new Map<string, Gate>();
   const ran: string[] = [];
@@ -73,8 +79,7 @@ async function start() {
     },
   });
   const app = queue.app([task], { connector });
-  const started = startWorker(app, { ...SLEEPY, concurrency: 4, maxPrefetch: 0 });
-  const count = (name: string): number => queue.sent.filter((sent) => sent === name).length;
+  const started = startWorker(app, { ...SLEEPY, concurrency: 4, ...options });
   const deferUntil = (isDone: () => boolean): Promise<unknown> =>
     until(async () => {
       await app.defer(task, { name: "any" });
@@ -95,7 +100,6 @@ async function start() {
     ran,
     gates,
     deferUntil,
-    count,
     worker,
     running: () => running,
     [Symbol.asyncDispose]: stop,
@@ -128,7 +132,7 @@ test("while a look from the front takes long, the fetches go on, in the slots th
 
 test("while the list of queues takes long, the fetches go on in those that are known", async () => {
   await using started = await start();
-  const { app, task, hold, waiting, deferUntil, ran, count } = started;
+  const { app, task, hold, waiting, deferUntil, ran } = started;
   const list = hold("list_ready_queues");
   await deferUntil(() => waiting.has("list_ready_queues"));
   // As a transaction would that began while the worker was busy: nobody tells of it.
@@ -181,15 +185,129 @@ test("a worker that stops during a long look waits for it, and gives back what i
   ]);
 });
 
-test("a long look that is given up is tried again, the fetches go on, and nobody takes the database for lost", async () => {
+const reset = (name: string) => new DatabaseError(name, new Error("the connection was reset"));
+const cancelled = (name: string) => new DatabaseError(name, Object.assign(new Error("cancelled"), { code: "57014" }));
+const silent = (name: string) => new SilenceError(name, new Error("silence"));
+
+test.each([
+  ["given up", silent, ["statement_refused"]],
+  ["refused", cancelled, ["statement_refused"]],
+  ["lost with its connection", reset, ["database_lost", "database_back"]],
+] as const)("a long look that is %s is tried again, the fetches go on, and it is said", async (_how, error, said) => {
   await using started = await start();
-  const { failing, count, deferUntil } = started;
-  const lost: unknown[] = [];
-  started.worker.on("database_lost", ({ error }) => lost.push(error));
-  failing.add("fetch_jobs");
-  await deferUntil(() => failing.size === 0);
+  const { failing, ran, app, task, deferUntil } = started;
+  const events: string[] = [];
+  for (const name of ["database_lost", "database_back", "statement_refused"] as const)
+    started.worker.on(name, () => events.push(name));
+  failing.set("fetch_jobs", error("fetch_jobs"));
+  await deferUntil(() => events.length === said.length);
+  await app.defer(task, { name: "meanwhile" });
+  await until(() => ran.includes("meanwhile"));
+  failing.clear();
   const before = count("fetch_jobs");
   await deferUntil(() => count("fetch_jobs") > before);
   await untilDone();
-  expect(lost).toEqual([]);
+  expect(events).toEqual(said);
+});
+
+test("lists of queues that are refused each time do not keep looks from being made", async () => {
+  await using started = await start();
+  const { failing, deferUntil } = started;
+  failing.set("list_ready_queues", cancelled("list_ready_queues"));
+  const refused: unknown[] = [];
+  started.worker.on("statement_refused", ({ error }) => refused.push(error));
+  await deferUntil(() => refused.length > 0);
+  const before = count("fetch_jobs");
+  await deferUntil(() => count("fetch_jobs") > before + 1);
+  await untilDone();
+});
+
+test("a doubt about what was claimed waits for the end of a long look, and the fetches do not", async () => {
+  await using started = await start();
+  const { app, task, hold, waiting, failing, deferUntil, ran } = started;
+  const look = hold("fetch_jobs");
+  await deferUntil(() => waiting.has("fetch_jobs"));
+  await untilDone();
+  const lost: unknown[] = [];
+  started.worker.on("database_lost", () => lost.push(failing.delete("fetch_jobs_from")));
+  failing.set("fetch_jobs_from", reset("fetch_jobs_from"));
+  await deferUntil(() => lost.length > 0);
+  await app.defer(task, { name: "in doubt" });
+  await until(() => ran.includes("in doubt"));
+  expect(count("list_worker_jobs")).toBe(0);
+  look.open();
+  await until(() => count("list_worker_jobs") === 1);
+  await untilDone();
+});
+
+test("what a look keeps for itself while jobs are short does not keep slots empty when they are not", async () => {
+  await using started = await start({});
+  const { app, task, hold, waiting, gates, running } = started;
+  const look = hold("fetch_jobs");
+  const many = Array.from({ length: 1000 }, () => ({ name: "short" }));
+  await until(async () => {
+    await app.batchDefer(task, many);
+    return waiting.has("fetch_jobs");
+  });
+  await untilDone();
+  // With each of them the worker expects less work ahead.
+  for (let n = 0; n < 20; n++) {
+    await app.defer(task, { name: "few" });
+    await untilDone();
+  }
+  const long = gate();
+  gates.set("long", long);
+  for (const name of ["1", "2"]) await app.defer(task, { name, waitsFor: "long" });
+  await until(() => running() === 2);
+  long.open();
+  look.open();
+  await untilDone();
+});
+
+test("behind the jobs that a look had no room for, the next look is made beside the fetches, too", async () => {
+  await queue.pool.query("select setval('procrastinate_jobs_id_seq', 1000000)");
+  await using started = await start();
+  const { app, task, hold, waiting, ran } = started;
+  await until(async () => (await queue.pool.query("select from procrastinate_workers where idle")).rowCount === 1);
+  const look = hold("fetch_jobs");
+  await queue.pool.query(
+    `insert into procrastinate_jobs (id, task_name, args) overriding system value
+     select n, 't', json_build_object('name', 'behind ' || n) from generate_series(1, 5) n`,
+  );
+  await until(() => waiting.has("fetch_jobs"));
+  look.open();
+  await until(() => ran.length >= 2);
+  waiting.clear();
+  const next = hold("fetch_jobs");
+  await until(() => waiting.has("fetch_jobs"));
+  await app.defer(task, { name: "new" });
+  await until(() => ran.includes("new"));
+  next.open();
+  await until(() => ran.length === 6);
+  await untilDone();
+});
+
+test("a worker that knows no queue with jobs hears of the next scheduled one from a long list", async () => {
+  const { connector } = slow();
+  const ran: number[] = [];
+  const task = defineTask({ name: "t", run: () => ran.push(performance.now()) });
+  await using _worker = startWorker(queue.app([task], { connector }), {
+    ...{ ...SLEEPY, listen: false },
+    pollingInterval: { milliseconds: 100 },
+  });
+  await until(() => count("list_ready_queues") > 4);
+  await queue.pool.query(
+    "insert into procrastinate_jobs (task_name, args, scheduled_at, wake_at, ready) select 't', '{}', t, t, false from (select now() + interval '1 s') s(t)",
+  );
+  await until(() => ran.length === 1);
+});
+
+test("a worker that stops does not wait for a long list of queues, which says nothing any more", async () => {
+  await using started = await start();
+  const { hold, waiting, deferUntil } = started;
+  const list = hold("list_ready_queues");
+  await deferUntil(() => waiting.has("list_ready_queues"));
+  await untilDone();
+  await started.worker.stop();
+  list.open();
 });

@@ -66,9 +66,9 @@ test("a statement that is slow each time gets twice the time, until it is quick 
   expect(fifth.error).toBeInstanceOf(DatabaseError);
 });
 
-test("a statement that takes ever longer may take four times what it took last", async () => {
+test("a statement that takes ever longer may take twice what it took last", async () => {
   const { send, answers } = silent(0);
-  for (const ms of [4_000, 15_999, 60_000]) {
+  for (const ms of [4_000, 7_999, 15_997, 31_000, 30_999]) {
     const outcome = send("list_ready_queues");
     await vi.advanceTimersByTimeAsync(ms);
     answers.at(-1)?.resolve([]);
