@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { defineTask } from "../../src/index.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { startWorker } from "../support/worker-run.ts";
+import { QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -81,7 +81,7 @@ test("whatever is edited by hand is refused, or ends", async () => {
         }
         // What the documentation asks of whoever edits a waiting job.
         await queue.pool.query("update procrastinate_jobs set ready = true, wake_at = null where status = 'todo'");
-        await using _worker = startWorker(app, { concurrency: 2 });
+        await using _worker = startWorker(app, { ...QUICK_RESCUE, concurrency: 2 });
         const left = async () => (await queue.pool.query(LEFT)).rows;
         await until(async () => (await left()).length === 0, { what: () => "no job is left" });
       },
