@@ -95,9 +95,9 @@ export class JobDeferrer<Tx> {
   }
 
   #newJob(task: AnyTask, args: unknown, options: DeferOptions, how?: ValidateHow): NewJob | Promise<NewJob> {
-    const checked = (job: NewJob): NewJob => checkArgsSize(job, this.#options);
     const job = makeNewJob(task, args, options, how);
-    return job instanceof Promise ? job.then(checked) : checked(job);
+    if (job instanceof Promise) return job.then((made) => checkArgsSize(made, this.#options));
+    return checkArgsSize(job, this.#options);
   }
 
   async #deferKeyed(job: NewJob, options: DeferOptions<Tx>): Promise<bigint> {

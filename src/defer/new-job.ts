@@ -90,6 +90,7 @@ export function toArgsJson(task: AnyTask, args: unknown): string {
 /** Only now are the functions that make keys called: they may rely on what the schema checked. */
 function toCheckedJob(task: AnyTask, args: object, argsJson: string, options: DeferOptions): NewJob {
   const lock = keyOf("lock", options.lock, task.lock, args);
+  const { atMs, inMs } = scheduleOf(options);
   return {
     queue: options.queue ?? task.queue,
     task: task.name,
@@ -98,7 +99,8 @@ function toCheckedJob(task: AnyTask, args: object, argsJson: string, options: De
     mutex: lock !== null && (options.lockMode ?? task.lockMode) === "mutex",
     queueingLock: keyOf("queueingLock", options.queueingLock, task.queueingLock, args),
     argsJson,
-    ...scheduleOf(options),
+    atMs,
+    inMs,
   };
 }
 

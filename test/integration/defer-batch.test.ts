@@ -36,6 +36,28 @@ describe("a batch", () => {
     expect(queue.sent).toEqual(["insert_uniform_jobs"]);
   });
 
+  test("gives the ids of its own jobs where others took some in between", async () => {
+    await queue.pool.query("alter table procrastinate_jobs alter id set increment by 3");
+    try {
+      const ids = await queue.app([task]).batchDefer(task, list(500));
+      const jobs = await queue.jobs();
+      expect(jobs.map((job) => job.id)).toEqual(ids);
+      expect(jobs.map((job) => job.args["n"])).toEqual(list(500).map(({ n }) => n));
+      expect(ids.at(-1)).toBe((ids[0] ?? 0n) + 1497n);
+    } finally {
+      await queue.pool.query("alter table procrastinate_jobs alter id set increment by 1");
+    }
+  });
+
+  test("keeps line breaks in arguments", async () => {
+    const texts = ["one\ntwo", "\r\n", "\u2028", "\\n", ""];
+    await queue.app([task]).batchDefer(
+      task,
+      texts.map((text, n) => ({ n, text })),
+    );
+    expect((await queue.jobs()).map((job) => job.args["text"])).toEqual(texts);
+  });
+
   test("of none writes nothing and asks nobody", async () => {
     expect(await queue.app([task]).batchDefer(task, [])).toEqual([]);
     expect(queue.sent).toEqual([]);
