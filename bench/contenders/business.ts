@@ -41,7 +41,7 @@ interface BusinessActions {
 }
 
 /** What a worker of 24 handlers asks for; about what graphile-worker tuned has (25). */
-export const POOL_SIZE = 28;
+export const POOL_SIZE = 29;
 
 export async function openBusinessApp(driver: Driver, url: string): Promise<BusinessApp> {
   switch (driver) {
