@@ -4,8 +4,8 @@ import { type QueueSql, statement } from "./statement.ts";
 
 /**
  * $1 queue, $2 task, $3 priority, $4 lock, $5 milliseconds since 1970, $6 milliseconds from now, $7 the arguments of
- * the jobs as JSON, one line each. The lighter sibling of insert_jobs for jobs that differ in their arguments alone:
- * most batches. Without queueing locks, so that every row is written.
+ * the jobs as JSON, one line each, $8 how many these are. The lighter sibling of insert_jobs for jobs that differ in
+ * their arguments alone: most batches. Without queueing locks, so that every row is written.
  *
  * Lines instead of one JSON array, which would be made jsonb twice, and nothing to join or to sort: the rows come in the
  * order of the lines, and so do their ids. Of 50,000 jobs that saves 32 of 283 ms. All ids are given only where others
@@ -26,9 +26,9 @@ with moment as materialized (
 ), changed as (
   select $1::text as queue_name, case when is_later then extract(epoch from at - now())::float8 * 1000 else 0 end as delay_ms from moment
 ), notified as materialized (${notifyIdle(t, "changed")})
-select first::text, case when not is_gapless then (select json_agg(i.id::text)::text from inserted i) end as ids,
+select first::text, case when not is_gapless then (select coalesce(json_agg(i.id::text), '[]')::text from inserted i) end as ids,
        (select sent::int from notified) as notified
-from (select min(id) as first, max(id) - min(id) + 1 = count(*) as is_gapless from inserted) s`,
+from (select min(id) as first, count(*) = $8::int and max(id) - min(id) = $8::int - 1 as is_gapless from inserted) s`,
   { isPreparable: true },
 );
 
@@ -57,7 +57,8 @@ export async function insertUniformJobs(sql: QueueSql, jobs: readonly NewJob[]):
   const { queue, task, priority, lock, atMs, inMs } = first;
   // JSON.stringify leaves no line break in a text.
   const args = jobs.map((job) => job.argsJson).join("\n");
-  const row = await run<{ first: string; ids: string | null }>(sql, [queue, task, priority, lock, atMs, inMs, args]);
+  const values = [queue, task, priority, lock, atMs, inMs, args, jobs.length];
+  const row = await run<{ first: string; ids: string | null }>(sql, values);
   if (row.ids === null) {
     const firstId = BigInt(row.first);
     return jobs.map((_job, place) => firstId + BigInt(place));
