@@ -9,7 +9,7 @@ import { LongScans } from "./long-scans.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
-import type { QueueList } from "./queue-list.ts";
+import type { QueueList, QueueNames } from "./queue-list.ts";
 import { ToldJobs } from "./told-jobs.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -39,6 +39,8 @@ interface Sent {
   readonly queues: readonly string[];
   readonly limit: number;
   readonly answer: Promise<FetchedJobs>;
+  /** Postgres was asked for jobs, or for queues that have some. */
+  readonly wasAsked: boolean;
 }
 
 /**
@@ -129,7 +131,7 @@ export class FetchLoop implements Service {
   #lookAhead(): void {
     const current = this.#current;
     if (!current || !this.#isStream || this.#ahead || this.#room < current.limit + MAX_FETCH) return;
-    this.#ahead = this.#send(current.queues, MAX_FETCH);
+    this.#ahead = this.#send({ names: current.queues }, MAX_FETCH);
   }
 
   /** How many jobs to fetch now; 0 while there are enough. Refilled by halves, so that fetches stay large. */
@@ -155,14 +157,14 @@ export class FetchLoop implements Service {
     const limit = this.#limit();
     if (limit === 0 && !ahead) return this.#whileFull();
     this.#rest.fetching();
-    const { names, nextWakeMs } = await queues.current();
+    const listed = await queues.current();
     // Told of meanwhile: a fetch would take four times as long.
     if (!ahead && (await this.#told.claim())) return 0;
-    const looking = this.#scans.begin(names, limit - (ahead?.limit ?? 0));
+    const looking = this.#scans.begin(listed.names, limit - (ahead?.limit ?? 0));
     if (looking === limit && !ahead) return this.#whileFull();
     this.#ahead = undefined;
     this.#told.fetching();
-    const sent = ahead ?? this.#send(names, limit - looking, nextWakeMs);
+    const sent = ahead ?? this.#send(listed, limit - looking);
     this.#current = sent;
     this.#lookAhead();
     const fetched = await sent.answer.finally(() => {
@@ -181,9 +183,9 @@ export class FetchLoop implements Service {
     await this.#parts.reconciler.reconcile();
   }
 
-  async #received(fetched: FetchedJobs, { at, limit, ...sent }: Sent, isLast: boolean): Promise<number> {
+  async #received(fetched: FetchedJobs, { at, limit, wasAsked }: Sent, isLast: boolean): Promise<number> {
     const { runtime, dispatcher, queues } = this.#parts;
-    if (sent.queues.length > 0) runtime.health.ok();
+    if (wasAsked) runtime.health.ok();
     const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
@@ -193,7 +195,7 @@ export class FetchLoop implements Service {
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
       // Of what was deferred before it said that it is idle, nobody told it.
-      if (this.#parts.polling.isTold) this.#rest.ranDry();
+      if (this.#parts.polling.isTold && lookAgainMs !== 0) this.#rest.ranDry();
       const sleepMs = await this.#sleepOrWait();
       return lookAgainMs === undefined ? sleepMs : Math.min(Math.max(lookAgainMs, this.#scans.restMs), sleepMs);
     }
@@ -203,22 +205,21 @@ export class FetchLoop implements Service {
     return 0;
   }
 
-  #send(queues: readonly string[], limit: number, nextWakeMs?: number): Sent {
+  #send({ names: queues, isListed = queues.length > 0, nextWakeMs }: QueueNames, limit: number): Sent {
     const { runtime, fetcher } = this.#parts;
     const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
     const at = runtime.clock.now();
     const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
     // Where two are under way, the second one may fail before it is waited for.
     answer.catch(() => undefined);
-    return { at, queues, limit, answer };
+    return { at, queues, limit, answer, wasAsked: isListed };
   }
 
   #looked({ jobs, nextWakeMs }: FetchedJobs, sentAt: number): void {
-    const { dispatcher, polling } = this.#parts;
     this.#waker.dueAfter(nextWakeMs, sentAt);
-    if (jobs.length > 0) polling.foundWork();
+    if (jobs.length > 0) this.#parts.polling.foundWork();
     this.#rest.news();
-    dispatcher.add(jobs, sentAt);
+    this.#parts.dispatcher.add(jobs, sentAt);
   }
 
   /** No fetch is under way. */

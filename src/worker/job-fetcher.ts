@@ -127,18 +127,18 @@ export class JobFetcher {
 
   /** @param isBeside While fetches go on. Default: false. */
   async #lookEverywhere(request: Request, isBeside = false): Promise<FetchedJobs> {
-    const isElsewhere = this.#budget.isSlow && !isBeside;
-    this.#isLookWanted = false;
+    // That queues are quick, or empty, where nothing was found yet says nothing of those that are slow.
+    const isElsewhere = this.#budget.isSlow && !this.#fronts.has(request.queues);
+    if (!isElsewhere) this.#isLookWanted = false;
     const fetched = await this.#timed(request, isBeside);
     const perJobMs = Math.max(FETCH_MS_PER_JOB, this.#perJobMs ?? 0);
     // Only fetches from elsewhere say how long a job takes, and there are none while these seem quick.
     if (this.#perJobMs !== undefined) this.#perJobMs *= FADING;
     const slowMs = fetched.tookMs - FETCH_MS - perJobMs * fetched.jobs.length;
-    // That queues are quick where nothing was found yet says nothing of those that are slow.
     if (slowMs > 0 || !isElsewhere) this.#budget.scanned(slowMs);
     if (this.#budget.isSlow) this.#fronts.claimed(fetched.jobs);
     else this.#fronts.clear();
-    this.#ranDry = fetched.jobs.length < request.limit && !fetched.more;
+    if (!isElsewhere) this.#ranDry = fetched.jobs.length < request.limit && !fetched.more;
     return fetched;
   }
 

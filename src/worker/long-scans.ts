@@ -105,7 +105,9 @@ export class LongScans {
     const { runtime, queues, onListed } = this.#options;
     const sentAt = runtime.clock.now();
     const nextWakeMs = await queues.listBeside();
-    if (!this.#isStopped) onListed(nextWakeMs, sentAt);
+    if (this.#isStopped) return;
+    runtime.health.ok();
+    onListed(nextWakeMs, sentAt);
   }
 
   async #run(scan: () => Promise<void>): Promise<void> {
@@ -117,8 +119,8 @@ export class LongScans {
     } catch (error) {
       const tookMs = clock.now() - startedAt;
       // Given up because it takes so long, most likely; where the database is lost, all others say so.
-      if (error instanceof SilenceError) health.refused(error);
-      else health.failed(error);
+      if (error instanceof SilenceError && !this.#isStopped) health.refused(error);
+      else if (!this.#isStopped) health.failed(error);
       this.#restUntil = clock.now() + Math.max(FAILURE_REST * tookMs, SHORTEST_FAILURE_REST_MS);
     }
     this.#isUnderWay = false;

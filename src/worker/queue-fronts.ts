@@ -36,6 +36,11 @@ export class QueueFronts {
     return fronts.length > MAX_FRONTS ? [] : fronts;
   }
 
+  /** Whether jobs were found in any of the queues. */
+  has(queues: readonly string[]): boolean {
+    return queues.some((queue) => this.#fronts.has(queue));
+  }
+
   clear(): void {
     this.#fronts.clear();
   }

@@ -13,6 +13,15 @@ const LIST_MS = 20;
 /** A queue that was empty a moment ago is found within this time under load. */
 const REFRESH_MS = 1000;
 
+/** The names to fetch from. */
+export interface QueueNames {
+  readonly names: readonly string[];
+  /** Postgres was asked for them just now. */
+  readonly isListed?: boolean;
+  /** When the next scheduled job is due, where it was. */
+  readonly nextWakeMs?: number | undefined;
+}
+
 /**
  * The queues that a fetch looks into: those of the worker's options, or those of them that have jobs to fetch, the
  * ones with the highest priorities first.
@@ -88,8 +97,7 @@ export class QueueList {
     this.#refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** The names to fetch from; and, where Postgres was asked for them, when the next scheduled job is due. */
-  async current(): Promise<{ names: readonly string[]; nextWakeMs?: number | undefined }> {
+  async current(): Promise<QueueNames> {
     if (this.#configured && this.#configured.length <= MAX_QUEUES) return { names: this.#unpaused(this.#configured) };
     if (this.#isFresh && this.#listed.length + this.#named.size > 0) return { names: this.#serve() };
     if (this.#budget.isSlow || !this.#budget.isDue) return { names: this.#serveAgain() };
@@ -105,7 +113,7 @@ export class QueueList {
     const { listed, nextWakeMs } = await this.#list();
     this.#forgetServed();
     this.#listed = listed;
-    return { names: this.#serve(), nextWakeMs };
+    return { names: this.#serve(), isListed: true, nextWakeMs };
   }
 
   /** It is time to list the queues, and that takes long. */

@@ -49,6 +49,23 @@ describe("a batch", () => {
     }
   });
 
+  test.each(["n = 0", "n = 2", "true"])(
+    "of which a trigger of the app's leaves rows out is taken back as a whole: %s",
+    async (which) => {
+      await queue.pool.query(`create function leave_out() returns trigger language plpgsql as
+      $$ declare n int := (new.args->>'n')::int; begin if ${which} then return null; end if; return new; end $$`);
+      await queue.pool.query(
+        "create trigger leave_out before insert on procrastinate_jobs for each row execute function leave_out()",
+      );
+      try {
+        await expect(queue.app([task]).batchDefer(task, list(3))).rejects.toMatchObject({ code: "already_enqueued" });
+        expect(await queue.jobs()).toEqual([]);
+      } finally {
+        await queue.pool.query("drop function leave_out() cascade");
+      }
+    },
+  );
+
   test("keeps line breaks in arguments", async () => {
     const texts = ["one\ntwo", "\r\n", "\u2028", "\\n", ""];
     await queue.app([task]).batchDefer(

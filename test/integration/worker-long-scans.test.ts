@@ -51,7 +51,7 @@ function slow() {
     return {
       ...opened,
       open: () => {
-        held.delete(name);
+        if (held.get(name) === opened) held.delete(name);
         opened.open();
       },
     };
@@ -201,10 +201,10 @@ test.each([
     started.worker.on(name, () => events.push(name));
   failing.set("fetch_jobs", error("fetch_jobs"));
   await deferUntil(() => events.length === said.length);
-  await app.defer(task, { name: "meanwhile" });
-  await until(() => ran.includes("meanwhile"));
   failing.clear();
   const before = count("fetch_jobs");
+  await app.defer(task, { name: "meanwhile" });
+  await until(() => ran.includes("meanwhile"));
   await deferUntil(() => count("fetch_jobs") > before);
   await untilDone();
   expect(events).toEqual(said);
@@ -250,6 +250,7 @@ test("what a look keeps for itself while jobs are short does not keep slots empt
     return waiting.has("fetch_jobs");
   });
   await untilDone();
+  await queue.clear();
   // With each of them the worker expects less work ahead.
   for (let n = 0; n < 20; n++) {
     await app.defer(task, { name: "few" });
@@ -275,11 +276,10 @@ test("behind the jobs that a look had no room for, the next look is made beside 
      select n, 't', json_build_object('name', 'behind ' || n) from generate_series(1, 5) n`,
   );
   await until(() => waiting.has("fetch_jobs"));
-  look.open();
-  await until(() => ran.length >= 2);
   waiting.clear();
   const next = hold("fetch_jobs");
-  await until(() => waiting.has("fetch_jobs"));
+  look.open();
+  await until(() => ran.length >= 2 && waiting.has("fetch_jobs"));
   await app.defer(task, { name: "new" });
   await until(() => ran.includes("new"));
   next.open();

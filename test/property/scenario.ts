@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { defineTask, type JobContext, retryStrategy } from "../../src/index.ts";
 import type { TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { FAST } from "../support/worker-run.ts";
+import { FAST, QUICK_RESCUE } from "../support/worker-run.ts";
 
 /** What a run of a job does. */
 type Behaviour = "succeed" | "complete" | "fail" | "fail later" | "roll back";
@@ -111,7 +111,7 @@ export async function play(queue: TestQueue, { jobs, workers, troubles }: Scenar
   }
   // A worker whose connections are ended while it starts does not start; one that runs survives it.
   const start = async (options: Scenario["workers"][number]) => {
-    const started = app.createWorker({ ...FAST, ...options });
+    const started = app.createWorker({ ...FAST, ...QUICK_RESCUE, ...options });
     const isRunning = new Promise((resolve) => started.on("start_worker", resolve));
     await Promise.race([isRunning, started.run()]);
     return { options, started };
