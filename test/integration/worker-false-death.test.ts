@@ -55,7 +55,7 @@ test("a dead worker's row without jobs is removed, once, by whoever comes first"
   );
   const app = queue.app([defineTask({ name: "t", run: () => 1 })]);
   const removed: bigint[] = [];
-  const workers = [1, 2, 3].map(() => startWorker(app));
+  const workers = [1, 2, 3].map(() => startWorker(app, QUICK_RESCUE));
   for (const { worker } of workers) worker.on("jobs_rescued", ({ workerIds }) => removed.push(...workerIds));
   await until(
     async () => (await queue.pool.query("select 1 from procrastinate_workers where name = 'dead'")).rowCount === 0,

@@ -5,7 +5,7 @@ import { fetchLockedJobs } from "../../src/sql/fetch-locked-jobs.ts";
 import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { gate, startWorker } from "../support/worker-run.ts";
+import { gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -57,7 +57,7 @@ test("jobs that a worker had running and fetched ahead are run by another one", 
   const { end, ran, started, heir } = await dying(80, { concurrency: 3 });
   expect((await doing()).length).toBeGreaterThan(3);
   await die();
-  await using _heir = startWorker(heir);
+  await using _heir = startWorker(heir, QUICK_RESCUE);
   await until(() => ran.length === 50);
   expect(ran.toSorted((a, b) => a - b)).toEqual(upTo(80).slice(30));
   end.open();
@@ -88,7 +88,7 @@ test("jobs that run for long, and so have left the fetch index, are found and ru
   const { end, ran, started, heir } = await dying(33, { concurrency: 3 });
   await until(async () => (await doing()).every(({ ready, wake }) => !ready && wake === "infinity"));
   await die();
-  await using _heir = startWorker(heir);
+  await using _heir = startWorker(heir, QUICK_RESCUE);
   await until(() => ran.length === 3);
   expect(ran.toSorted()).toEqual([30, 31, 32]);
   end.open();
@@ -98,6 +98,7 @@ test("jobs that run for long, and so have left the fetch index, are found and ru
 test("the dead are found within the limit, by a worker that has nothing else to do and cannot listen", async () => {
   const { end, ran, started, heir } = await dying(31, {});
   await using _heir = startWorker(heir, {
+    ...QUICK_RESCUE,
     listen: false,
     pollingInterval: { seconds: 60 },
     stalledAfter: { seconds: 1 },
@@ -121,7 +122,7 @@ test("ten workers that rescue at once take every job once", async () => {
   const { end, ran, started, heir } = await dying(400, { concurrency: 2 });
   const rescued: number[] = [];
   await die();
-  const heirs = upTo(10).map(() => startWorker(heir, { concurrency: 2 }));
+  const heirs = upTo(10).map(() => startWorker(heir, { ...QUICK_RESCUE, concurrency: 2 }));
   for (const { worker } of heirs) worker.on("jobs_rescued", (event) => rescued.push(event.rescued));
   await until(() => ran.length === 370);
   await Promise.all(heirs.map(({ worker }) => worker.stop()));
@@ -137,7 +138,7 @@ test("with maxRescues: 0 what ran on a dead worker fails, and its lock is free",
   const { end, ran, started, heir } = await dying(32, { lock: "l" });
   await queue.pool.query("update procrastinate_jobs set rescues = 1 where args->>'n' <> '30'");
   await die();
-  await using _heir = startWorker(heir, { maxRescues: 0 });
+  await using _heir = startWorker(heir, { ...QUICK_RESCUE, maxRescues: 0 });
   await until(() => ran.length === 1);
   expect(ran).toEqual([31]);
   const { rows } = await queue.pool.query(
@@ -162,7 +163,7 @@ test("a rescued job keeps its priority, its schedule and its place before later 
   );
   await app.defer(task, { name: "later" }, { priority: 1 });
   await app.defer(task, { name: "less urgent" });
-  await using _worker = startWorker(app, { concurrency: 3 });
+  await using _worker = startWorker(app, { ...QUICK_RESCUE, concurrency: 3 });
   await until(() => order.length === 3);
   expect(order).toEqual(["rescued", "later", "less urgent"]);
 });

@@ -6,7 +6,7 @@ import { createApp, DatabaseError, defineTask, silentLogger } from "../../src/in
 import { pgConnector } from "../support/pg-connector.ts";
 import { openTestQueue, type TestQueue } from "../support/test-queue.ts";
 import { until } from "../support/until.ts";
-import { FAST, gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
+import { gate, QUICK_RESCUE, startWorker } from "../support/worker-run.ts";
 
 let queue: TestQueue;
 beforeAll(async () => {
@@ -46,7 +46,7 @@ test("the jobs of a dead worker run again, wherever it left them", async () => {
     await app.defer(task, { at });
     await leave(dead, columns);
   }
-  await using _worker = startWorker(app, { concurrency: 4 });
+  await using _worker = startWorker(app, { ...QUICK_RESCUE, concurrency: 4 });
   await until(() => ran.length === 4);
   expect(ran.sort()).toEqual(Object.keys(places).sort());
   await until(async () => (await queue.pool.query("select id from procrastinate_workers")).rowCount === 1);
@@ -64,7 +64,7 @@ test("a rescued job whose queueing lock was taken meanwhile runs beside the one 
     await leave(dead, "ready = true");
   }
   await app.defer(task);
-  await using _worker = startWorker(app);
+  await using _worker = startWorker(app, QUICK_RESCUE);
   await until(() => runs === 3);
 });
 
@@ -82,7 +82,7 @@ test("jobs of a dead worker come back while another transaction is about to take
     const columns = "task_name, queueing_lock, queueing_key";
     await client.query(`insert into procrastinate_jobs (${columns}) values ('sibling', 'once', 'once')`);
     // One that rescues, and runs none of them.
-    await using _worker = startWorker(app, { queues: ["another"] });
+    await using _worker = startWorker(app, { ...QUICK_RESCUE, queues: ["another"] });
     await until(async () => (await queue.jobs()).every(({ status }) => status === "todo"));
     expect((await queue.jobs()).map(({ queueingKey }) => queueingKey)).toEqual([null, null, null]);
   } finally {
@@ -102,7 +102,7 @@ test("a job that was rescued too often fails, and one whose abort was requested 
   // Rescued before, but not running when the worker died: not its fault.
   await app.defer(task);
   await leave(dead, "rescues = 3");
-  await using _worker = startWorker(app, { maxRescues: 3 });
+  await using _worker = startWorker(app, { ...QUICK_RESCUE, maxRescues: 3 });
   await until(async () => (await queue.jobs()).every(({ status }) => status !== "doing" && status !== "todo"));
   expect((await queue.jobs()).map(({ status }) => status)).toEqual(["failed", "aborted", "succeeded"]);
   const failed = await queue.pool.query(
@@ -129,7 +129,7 @@ test("a worker that was wrongly taken for dead cannot record its run, and goes o
   await until(() => runs.length === 1);
   const before = await queue.pool.query("select id from procrastinate_workers");
   await queue.pool.query("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'");
-  await using two = startWorker(app);
+  await using two = startWorker(app, QUICK_RESCUE);
   await until(() => runs.length === 2);
   await until(async () => (await queue.jobs())[0]?.status === "succeeded");
   await two.worker.stop();
@@ -157,7 +157,7 @@ test("the signal of a job that was lost is aborted", async () => {
   });
   const app = queue.app([task]);
   await app.defer(task);
-  await using _worker = startWorker(app);
+  await using _worker = startWorker(app, QUICK_RESCUE);
   await until(async () => (await queue.jobs())[0]?.status === "doing");
   await queue.pool.query("update procrastinate_jobs set lease = lease + 1");
   await until(() => reasons.length === 1);
@@ -172,7 +172,7 @@ test("locks that were released without a word are found by the sweep", async () 
   await app.batchDefer(task, [{ n: 1 }, { n: 2 }]);
   // Both were set aside behind a job that is gone.
   await queue.pool.query("update procrastinate_jobs set ready = false");
-  await using _worker = startWorker(app, { concurrency: 2, ...FAST });
+  await using _worker = startWorker(app, { ...QUICK_RESCUE, concurrency: 2 });
   await until(() => ran.length === 2);
   expect(ran).toEqual([1, 2]);
 });
@@ -186,7 +186,7 @@ test("no job of a lock is rescued while another one of it may still be completed
   await leave(dead, "ready = true");
   await app.defer(task, { n: 2 });
   await leave(dead, "ready = true, running_lock = 'l'");
-  await using _worker = startWorker(app, { concurrency: 2 });
+  await using _worker = startWorker(app, { ...QUICK_RESCUE, concurrency: 2 });
   await queue.transaction(async (tx) => {
     await tx.query("select 1 from procrastinate_jobs where args->>'n' = '1' for update");
     const free = await app.defer(task, { n: 3 }, { lock: "other" });
@@ -214,7 +214,7 @@ test("a worker that may not do everything rescues all the same, and says what it
     grant all on all sequences in schema public to ${role}; revoke all on procrastinate_schedules from ${role}`);
   const pool = new Pool({ connectionString: queue.url, options: `-c role=${role}` });
   const limited = createApp({ connector: pgConnector(pool), tasks: [task], logger: silentLogger });
-  const started = startWorker(limited);
+  const started = startWorker(limited, QUICK_RESCUE);
   const heard: string[] = [];
   started.worker.on("statement_refused", ({ error }) => heard.push((error as DatabaseError).sqlState ?? ""));
   started.worker.on("database_lost", () => heard.push("lost"));
