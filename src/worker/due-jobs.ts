@@ -29,7 +29,7 @@ export class DueJobs {
     this.#rest = rest;
   }
 
-  /** @param passed The last job of the last fetch, if that was full. */
+  /** @param passed The last job of the last fetch; undefined if it found none. */
   fetched(passed: Place | undefined): void {
     this.#passed = passed;
   }

@@ -27,7 +27,7 @@ export interface FetchedJobs {
   readonly more: boolean;
   /** Few lanes took all of it: others would have been found, if any lock were free. */
   readonly isLockBound: boolean;
-  /** The last job of a full fetch: it would also have claimed what comes before this one. */
+  /** The last job of a fetch: it would also have claimed what comes before this one. */
   readonly passed?: Place | undefined;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
@@ -47,6 +47,8 @@ const FETCH_MS_PER_JOB = 0.02;
 const MARGIN = 1.5;
 /** So many jobs of a fetch tell how long one takes. */
 const TELLING = 100;
+/** So long fetches begin close to the last jobs, while they find some there. */
+const NARROW_MS = 100;
 /** So long the claim of a single job takes at most, or its plan is none that finds it by its id. */
 const TOLD_MS = 5;
 /** What was once quick is trusted for some dozens of fetches. */
@@ -67,6 +69,8 @@ export class JobFetcher {
   readonly #fronts = new QueueFronts();
   readonly #budget: ScanBudget;
   readonly #toldBudget: ScanBudget;
+  /** When a fetch began far before the last jobs. */
+  #wideAt = Number.NEGATIVE_INFINITY;
   /** How long a fetch may take for each job, as the quickest of those say that began where jobs are. */
   #perJobMs: number | undefined;
   /** The last look everywhere found all there was. */
@@ -90,7 +94,7 @@ export class JobFetcher {
 
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const fetched = await this.#fetch(queues, limit);
-    return fetched.jobs.length === limit ? { ...fetched, passed: lanesOf(fetched.jobs).at(-1) } : fetched;
+    return { ...fetched, passed: lanesOf(fetched.jobs).at(-1) };
   }
 
   /** Jobs may wait before those that fetches begin with, and to look there takes long. */
@@ -110,15 +114,25 @@ export class JobFetcher {
 
   async #fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const fronts = this.#frontsOf(queues);
-    if (fronts.length > 0) {
-      const fetched = await this.#timed({ queues, limit, fronts });
-      this.#fronts.claimed(fetched.jobs);
-      this.#learn(fetched);
-      if (fetched.jobs.length > 0 || fetched.more) return { ...fetched, more: true };
-      this.#isLookWanted = !this.#ranDry && !this.#isLooking;
-      return { ...fetched, more: false, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
+    if (fronts.length === 0) return this.#lookEverywhere({ queues, limit });
+    const now = this.#runtime.clock.now();
+    if (now - this.#wideAt < NARROW_MS) {
+      const fetched = await this.#fetchFrom({ queues, limit, fronts });
+      if (fetched.more) return fetched;
     }
-    return this.#lookEverywhere({ queues, limit });
+    this.#wideAt = now;
+    const fetched = await this.#fetchFrom({ queues, limit, fronts: this.#fronts.of(queues, true) });
+    if (fetched.more) return fetched;
+    this.#isLookWanted = !this.#ranDry && !this.#isLooking;
+    return { ...fetched, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
+  }
+
+  /** There is more than it finds, as long as it finds something. */
+  async #fetchFrom(request: Request): Promise<FetchedJobs> {
+    const fetched = await this.#timed(request);
+    this.#fronts.claimed(fetched.jobs);
+    this.#learn(fetched);
+    return { ...fetched, more: fetched.jobs.length > 0 || fetched.more };
   }
 
   #frontsOf(queues: readonly string[]): readonly QueueFront[] {

@@ -5,10 +5,12 @@ import type { QueueFront } from "../sql/fetch-jobs.ts";
 const MAX_FRONTS = 64;
 
 /**
- * So many ids before the first job of the last claims a fetch begins: past what is gone there it takes some 10 ms, and finds
- * what became ready again, was due a moment later than those around it, or waited for its lock.
+ * So many ids before the first job of the last claims a fetch begins: it finds what was committed a moment after those
+ * around it, or is retried at once.
  */
-const OVERLAP = 20_000n;
+const OVERLAP = 2_000n;
+/** And so many now and then, past 4 ms of what is gone there: what waited for its lock, or was due a moment later. */
+const WIDE_OVERLAP = 20_000n;
 
 /** Where the jobs that wait begin, in each queue and priority, as far as all claims tell. */
 export class QueueFronts {
@@ -26,11 +28,16 @@ export class QueueFronts {
     }
   }
 
-  /** Those of the queues; empty if there are none, or too many. */
-  of(queues: readonly string[]): readonly QueueFront[] {
+  /**
+   * Those of the queues; empty if there are none, or too many.
+   *
+   * @param isWide Whether they begin far before the last jobs. Default: false.
+   */
+  of(queues: readonly string[], isWide = false): readonly QueueFront[] {
+    const overlap = isWide ? WIDE_OVERLAP : OVERLAP;
     const fronts = queues.flatMap((queue) =>
       [...(this.#fronts.get(queue) ?? [])].map(
-        ([priority, id]): QueueFront => ({ queue, priority, id: max(id - OVERLAP, 0n) }),
+        ([priority, id]): QueueFront => ({ queue, priority, id: max(id - overlap, 0n) }),
       ),
     );
     return fronts.length > MAX_FRONTS ? [] : fronts;

@@ -8,33 +8,41 @@ import type { WorkerRuntime } from "../../src/worker/worker-runtime.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const JOBS = 1000;
+const FIRST = 90_001;
 const numbers = (value: (n: number) => number): string =>
   `{${Array.from({ length: JOBS }, (_, n) => value(n)).join(",")}}`;
 const CLAIMED = JSON.stringify({
-  ...{ id: numbers((n) => n + 1), deferredAt: numbers(() => 0) },
+  ...{ id: numbers((n) => FIRST + n), deferredAt: numbers(() => 0) },
   ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
 });
 
 type Took = Readonly<Record<string, number>>;
 
-/** A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches. */
-function open(tookMs: Took) {
+/**
+ * A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches, but for
+ * those that find nothing.
+ */
+function open(tookMs: Took, findsNothing: (name: string, nth: number) => boolean = () => false) {
   const clock = new ManualClock();
   const sent: string[] = [];
+  /** From which ids on those looked that do not begin at the front. */
+  const from: string[] = [];
   const sql: WorkerRuntime["sql"] = {
     tables: tableNames(),
-    query: async <Row extends object>({ name }: SqlStatement) => {
+    query: async <Row extends object>({ name }: SqlStatement, params: readonly unknown[]) => {
       sent.push(name);
+      if (name === "fetch_jobs_from") from.push(String(params.at(-1)));
       const nth = sent.filter((each) => each === name).length;
       const ms = tookMs[`${name}, ${nth}`] ?? tookMs[name] ?? 0;
       clock.pass(ms);
-      return [{ jobs: CLAIMED, seen: JOBS, special: false, nextWakeMs: null, tookMs: ms }] as unknown as readonly Row[];
+      const found = findsNothing(name, nth) ? { jobs: null, seen: 0 } : { jobs: CLAIMED, seen: JOBS };
+      return [{ ...found, special: false, nextWakeMs: null, tookMs: ms }] as unknown as readonly Row[];
     },
   };
   const parts = { clock, sql, options: { wait: true }, identity: { id: 1n }, events: { has: () => false } };
   const completer = { promote: () => undefined } as unknown as JobCompleter;
   const fetcher = new JobFetcher(parts as unknown as WorkerRuntime, completer, new PrefetchGauge(clock, 1));
-  return { clock, sent, fetcher };
+  return { clock, sent, from, fetcher };
 }
 
 /** So many full fetches, 100 ms apart, with the looks between them that are due. */
@@ -90,6 +98,34 @@ test("what is forgotten leaves as much as a fetch may always take", async () => 
   await fetchOften(opened, 400);
   expect(opened.sent).toContain("fetch_jobs_from");
   expect(opened.sent.slice(-300)).toEqual(Array(300).fill("fetch_jobs"));
+});
+
+const NEAR = `{${FIRST - 2_000}}`;
+const FAR = `{${FIRST - 20_000}}`;
+
+test("fetches begin close to the last jobs, and far before them once in 100 ms", async () => {
+  const { clock, from, fetcher } = open({ fetch_jobs: 125, fetch_jobs_from: 15 });
+  for (let n = 0; n < 12; n++) await fetcher.fetch(["default"], JOBS);
+  expect(from).toEqual([FAR, ...Array(6).fill(NEAR), FAR, NEAR, NEAR]);
+  clock.pass(100);
+  await fetcher.fetch(["default"], JOBS);
+  expect(from.at(-1)).toBe(FAR);
+});
+
+test("where there is nothing close to the last jobs, a fetch looks far before them at once", async () => {
+  const { from, fetcher } = open({ fetch_jobs: 125 }, (name, nth) => name === "fetch_jobs_from" && nth > 1 && nth < 4);
+  for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
+  const nothing = await fetcher.fetch(["default"], JOBS);
+  expect([nothing.jobs.length, nothing.more]).toEqual([0, false]);
+  expect(from).toEqual([FAR, NEAR, FAR]);
+});
+
+test("a fetch says which job it ended with, whether or not there was room for more", async () => {
+  const { fetcher } = open({}, (_, nth) => nth === 3);
+  const { passed } = await fetcher.fetch(["default"], JOBS);
+  expect(passed).toMatchObject({ priority: 0, id: BigInt(FIRST + JOBS - 1) });
+  expect((await fetcher.fetch(["default"], JOBS + 1)).passed).toEqual(passed);
+  expect((await fetcher.fetch(["default"], JOBS)).passed).toBeUndefined();
 });
 
 test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {

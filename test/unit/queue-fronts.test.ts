@@ -5,9 +5,8 @@ import { sampleJob } from "../support/sample-job.ts";
 
 const job = (id: bigint, fields: Partial<Job> = {}): Job => sampleJob({ id, queue: "q", ...fields });
 
-/** What a fetch begins before. */
-const OVERLAP = 20_000n;
-const from = (id: bigint): bigint => id - OVERLAP;
+const from = (id: bigint): bigint => id - 2_000n;
+const fromFar = (id: bigint): bigint => id - 20_000n;
 
 test("begins each queue and priority a little before the first job of the last claim that had some of them", () => {
   const fronts = new QueueFronts();
@@ -23,6 +22,7 @@ test("begins each queue and priority a little before the first job of the last c
     { queue: "q", priority: 0, id: from(50_006n) },
   ]);
   expect(fronts.of(["r"])).toEqual([{ queue: "r", priority: 0, id: from(50_005n) }]);
+  expect(fronts.of(["r"], true)).toEqual([{ queue: "r", priority: 0, id: fromFar(50_005n) }]);
 });
 
 test("does not go back for a job that became ready again, and never before the first id", () => {
