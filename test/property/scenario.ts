@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { defineTask, type JobContext, retryStrategy } from "../../src/index.ts";
 import type { TestQueue } from "../support/test-queue.ts";
@@ -81,7 +82,8 @@ export async function isOver(queue: TestQueue): Promise<boolean> {
   return (await queue.jobs()).every(({ status }) => status !== "todo" && status !== "doing");
 }
 
-const DISCONNECT = `select pg_terminate_backend(pid) from pg_stat_activity
+/** Waits until they are gone: a worker that is started next would be given one of them. */
+const DISCONNECT = `select pg_terminate_backend(pid, 5000) from pg_stat_activity
   where pid <> pg_backend_pid() and datname = current_database()`;
 
 /** Plays a scenario to its end: all jobs are deferred before the first worker starts. */
@@ -123,6 +125,8 @@ export async function play(queue: TestQueue, { jobs, workers, troubles }: Scenar
     if (first) running.push(await start(first.options));
     if (first) await first.started.stop();
     else await queue.pool.query(DISCONNECT).catch(() => undefined);
+    // The pool, too, has to hear of it.
+    await nextTurn();
   }
   await until(() => isOver(queue), { timeoutMs: 20_000 });
   await Promise.all(running.map(({ started }) => started.stop()));
