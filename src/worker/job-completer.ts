@@ -193,8 +193,6 @@ export class JobCompleter {
   }
 
   async #writeAll(): Promise<void> {
-    // Later, so that all jobs that end in this moment come along.
-    await Promise.resolve();
     while (!this.#isWritten) {
       await this.#pace.turn(this.#isUrgent);
       const batch = this.#pending.shift() ?? new CompletionBatch();

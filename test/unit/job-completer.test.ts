@@ -13,28 +13,29 @@ const job = (id: number, lock: string | null = null): Job => ({
   ...{ attempts: 0, lease: 1, rescues: 0, scheduledAt: null, deferredAt: new Date(0) },
 });
 
+/** A completer, and the names of the statements that it has sent. */
+function open() {
+  const sent: string[] = [];
+  const query = async (statement: { name: string }): Promise<never[]> => {
+    sent.push(statement.name);
+    return [{ count: 0, ids: "[]", aborted: null, promoted: 0, held: null } as never];
+  };
+  const events = new WorkerEvents(silentLogger);
+  const runtime = {
+    ...{ events, clock: systemClock, logger: silentLogger, identity: { id: 1n } },
+    sql: queueSql({ query }, tableNames()),
+    health: new DatabaseHealth(systemClock, () => 0, events),
+    options: { deleteJobs: "never" },
+  } as unknown as WorkerRuntime;
+  const nothing = (): void => undefined;
+  const callbacks = { onPromoted: nothing, onRetried: nothing, onLost: nothing, onWritten: nothing };
+  return { sent, completer: new JobCompleter(runtime, callbacks) };
+}
+
 test.each([0, 3, 995, 999, 1000])(
   "with %i outcomes before it, a job that runs again is written before those behind it are given back",
   async (before) => {
-    const sent: string[] = [];
-    const query = async (statement: { name: string }): Promise<never[]> => {
-      sent.push(statement.name);
-      return [{ count: 0, ids: "[]", aborted: null, promoted: 0, held: null } as never];
-    };
-    const events = new WorkerEvents(silentLogger);
-    const runtime = {
-      ...{ events, clock: systemClock, logger: silentLogger, identity: { id: 1n } },
-      sql: queueSql({ query }, tableNames()),
-      health: new DatabaseHealth(systemClock, () => 0, events),
-      options: { deleteJobs: "never" },
-    } as unknown as WorkerRuntime;
-    const nothing = (): void => undefined;
-    const completer = new JobCompleter(runtime, {
-      onPromoted: nothing,
-      onRetried: nothing,
-      onLost: nothing,
-      onWritten: nothing,
-    });
+    const { sent, completer } = open();
     for (let id = 1; id <= before; id++) completer.add(job(id), { kind: "succeeded" }, true);
     const head = job(2000, "l");
     const retry = { delayMs: 0, atMs: undefined, priority: undefined, queue: undefined, lock: undefined };
@@ -44,3 +45,13 @@ test.each([0, 3, 995, 999, 1000])(
     expect(sent.indexOf("release_jobs")).toBeGreaterThan(sent.lastIndexOf("retry_jobs"));
   },
 );
+
+test("jobs that end one after the other in one turn of the event loop are written together", async () => {
+  const { sent, completer } = open();
+  for (let id = 1; id <= 999; id++) {
+    completer.add(job(id), { kind: "succeeded" }, true);
+    await Promise.resolve();
+  }
+  await completer.drain();
+  expect(sent).toEqual(["finish_jobs"]);
+});

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { WritePace } from "../../src/worker/write-pace.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -7,7 +8,9 @@ function turn(pace: WritePace, isUrgent = false): () => Promise<boolean> {
   let isOver = false;
   void pace.turn(isUrgent).then(() => (isOver = true));
   return async () => {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
+    // The end of a pause was heard of in that turn.
+    await nextTurn();
     return isOver;
   };
 }
