@@ -37,6 +37,8 @@ export interface Drained {
   readonly rate: number;
   /** How many jobs that is of. */
   readonly jobs: number;
+  /** How often the database was asked whether it is over: a commit each. */
+  readonly asked: number;
 }
 
 /**
@@ -58,9 +60,9 @@ export async function drain({ session, url }: Client, params: DrainParams): Prom
     { load },
   );
   await Promise.race([allHandled, sleep(limitMs, undefined, { ref: false })]);
-  if (handled >= jobs && !amongOthers) await untilIdle(watcher);
+  const asked = handled >= jobs && !amongOthers ? await untilIdle(watcher) : 0;
   const seconds = (now() - start) / 1_000;
-  const drained = { rate: handled / seconds, jobs: Math.min(handled, jobs) };
+  const drained = { rate: handled / seconds, jobs: Math.min(handled, jobs), asked };
   const complete = handled >= jobs;
   await Promise.race([worker.stop(), sleep(complete ? 10_000 : 1_000)]);
   await watcher.close();
@@ -94,7 +96,10 @@ async function openWatcher(session: Session, url: string): Promise<Watcher> {
   };
 }
 
-/** Asks only after the last handler has run, so that asking slows nothing but the last flush. */
-async function untilIdle(watcher: Watcher): Promise<void> {
-  while (await watcher.isBusy()) await sleep(1);
+/** Asks only after the last handler has run, so that asking slows nothing but the last flush. Says how often it did. */
+async function untilIdle(watcher: Watcher): Promise<number> {
+  for (let asked = 1; ; asked++) {
+    if (!(await watcher.isBusy())) return asked;
+    await sleep(1);
+  }
 }

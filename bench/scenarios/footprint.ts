@@ -5,12 +5,12 @@ import { procrastinateDeleted, procrastinateKept } from "../contenders/procrasti
 import type { Measurement, Scenario } from "../scenario.ts";
 
 const MEASURES = [
-  ["WAL per job", "walBytes", "bytes"],
-  ["dead rows per job", "deadRows", "rows"],
-  ["commits per job", "commits", "commits"],
+  ["WAL per job", "walBytes", "bytes", 1],
+  ["dead rows per job", "deadRows", "rows", 1],
+  ["commits per 1,000 jobs", "commits", "commits", 1_000],
 ] as const;
 /** Printed to explain the dead rows; no target names it. */
-const INDEXED = ["dead rows with index entries per job", "deadIndexedRows", "rows"] as const;
+const INDEXED = ["dead rows with index entries per job", "deadIndexedRows", "rows", 1] as const;
 
 /** All jobs have to be done, or what they cost is not known. */
 const LIMIT_MS = 300_000;
@@ -38,12 +38,13 @@ export const footprintScenario: Scenario = {
       if (drained.jobs < jobs) throw new Error(`${drained.jobs} of ${jobs} jobs were done in ${LIMIT_MS / 1_000} s`);
       await child.stop();
       const after = await database.activity();
+      const caused = { ...after, commits: after.commits - drained.asked };
       return [...MEASURES, INDEXED].map(
-        ([measure, field, unit]): Measurement => ({
+        ([measure, field, unit, per]): Measurement => ({
           measure,
           contender: contender.name,
           unit,
-          rounds: [(after[field] - before[field]) / jobs],
+          rounds: [((caused[field] - before[field]) * per) / jobs],
           jobs,
         }),
       );
