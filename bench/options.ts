@@ -125,6 +125,7 @@ export function usage({ scenarios, contenders }: Names): string {
   --contender <name>    contenders whose name contains this; repeatable; the references run, too
   --alone               no references: of an hour of soak there is one for each
   --jobs <n>            jobs of a drain (default ${NORMAL.jobs})
+  --soak <s>            seconds of a soak (default ${NORMAL.soakMs / 1_000})
   --rounds <n>          rounds of every scenario (default ${NORMAL.rounds})
   --chart <file>        writes the chart there, too
   --docs                writes the chart to docs/benchmarks.svg, too
@@ -145,6 +146,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
       contender: { type: "string", multiple: true, default: [] },
       alone: { type: "boolean", default: false },
       jobs: { type: "string" },
+      soak: { type: "string" },
       rounds: { type: "string" },
       profile: { type: "boolean", default: false },
       chart: { type: "string" },
@@ -162,6 +164,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
   return {
     ...size,
     jobs: positive("--jobs", values.jobs, size.jobs),
+    soakMs: positive("--soak", values.soak, size.soakMs / 1_000) * 1_000,
     rounds: positive("--rounds", values.rounds, size.rounds),
     only: values.only,
     contenders: values.contender,
