@@ -70,7 +70,10 @@ export async function drain({ session, url }: Client, params: DrainParams): Prom
   return drained;
 }
 
-/** Resolves when the database holds no unfinished job; to the moment, see `now`. */
+/**
+ * Resolves when the database holds no unfinished job; to the moment, see `now`. Call it when all handlers have begun, see
+ * `untilBegun`: each question reads all that is finished.
+ */
 export async function finished({ session, url }: Client): Promise<number> {
   const watcher = await openWatcher(session, url);
   await untilIdle(watcher);

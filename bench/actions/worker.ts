@@ -50,6 +50,11 @@ export async function stopWorker(client: Client): Promise<void> {
   client.worker = undefined;
 }
 
+/** How many handlers began. */
+export async function handled(client: Client): Promise<number> {
+  return client.handled;
+}
+
 /** The moments at which handlers began, and the sequence numbers of their jobs. */
 export async function begunSoFar({ begun }: Client): Promise<readonly (readonly [sequence: number, moment: number])[]> {
   return [...begun];

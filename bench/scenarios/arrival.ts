@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { drivers } from "../contenders/business.ts";
 import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Scenario } from "../scenario.ts";
+import { untilBegun } from "../until-begun.ts";
 
 const MEASURE = "slowest fetch";
 const IDLE_MS = 3_000;
@@ -21,6 +22,7 @@ export const arrivalScenario: Scenario = {
       await worker.call("startWorker");
       await sleep(IDLE_MS);
       await caller.call("batchRate", { jobs });
+      await untilBegun([worker], jobs);
       await caller.call("finished");
       const { slowestClaimMs } = await database.statementTotals();
       if (slowestClaimMs === null)

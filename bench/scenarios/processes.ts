@@ -2,6 +2,7 @@ import { drivers } from "../contenders/business.ts";
 import { GRAPHILE_TUNED } from "../contenders/graphile.ts";
 import { procrastinateKept } from "../contenders/procrastinate.ts";
 import type { Measurement, Run, Scenario } from "../scenario.ts";
+import { untilBegun } from "../until-begun.ts";
 
 const ONE = "1 process";
 const FOUR = "4 processes";
@@ -39,6 +40,7 @@ async function rateOf({ database, start }: Run, processes: number, jobs: number)
   await database.settle();
   const params = { handlerMs: HANDLER_MS, concurrency: CONCURRENCY };
   const started = await Promise.all(workers.map((worker) => worker.call("startWorker", params)));
+  await untilBegun(workers, jobs);
   const end = await first.call("finished");
   return (jobs * 1_000) / (end - Math.min(...started));
 }
