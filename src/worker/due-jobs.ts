@@ -16,12 +16,18 @@ interface Parts {
   readonly polling: PollingSchedule;
 }
 
+/**
+ * So long the last job of a fetch tells what goes before all that waits. Without an end, due jobs that come as fast as
+ * they run would fill all room by themselves, and no fetch would ever look what else there is.
+ */
+const PASSED_MS = 20;
+
 /** Starts jobs whose time has come without a fetch, where nothing else goes before them. */
 export class DueJobs {
   readonly #parts: Parts;
   readonly #waker: JobWaker;
   readonly #rest: FetchRest;
-  #passed: Place | undefined;
+  #passed: { readonly place: Place; readonly queues: readonly string[]; readonly at: number } | undefined;
 
   constructor(parts: Parts, waker: JobWaker, rest: FetchRest) {
     this.#parts = parts;
@@ -29,9 +35,13 @@ export class DueJobs {
     this.#rest = rest;
   }
 
-  /** @param passed The last job of the last fetch; undefined if it found none. */
-  fetched(passed: Place | undefined): void {
-    this.#passed = passed;
+  /**
+   * @param place What the last fetch would also have claimed comes before this one; undefined if it found nothing, or not
+   *   all that does.
+   * @param queues Those that it looked into.
+   */
+  fetched(place: Place | undefined, queues: readonly string[]): void {
+    this.#passed = place && { place, queues, at: this.#parts.runtime.clock.now() };
   }
 
   /**
@@ -53,15 +63,20 @@ export class DueJobs {
 
   /**
    * Which due jobs go before all that waits: any where nothing does, as this worker would have been told, and otherwise,
-   * while jobs are fetched ahead, those that the last fetch would have claimed too. Not into the last free slot: a job
+   * while jobs are fetched ahead, those that a fetch of this moment would have claimed too. Not into the last free slot: a job
    * of higher priority may be deferred in this moment, which only a fetch sees.
    */
   #directClaim(room: number): DirectClaim | undefined {
     const { runtime, dispatcher, gauge, paused, polling } = this.#parts;
     const isDry = this.#rest.isDry && polling.isTold;
-    const upTo = isDry || gauge.depth === 0 ? undefined : this.#passed;
+    const passed = isDry || gauge.depth === 0 || !this.#isRecent ? undefined : this.#passed;
     const limit = Math.min(room, isDry ? dispatcher.free - 1 : room, MAX_FETCH);
-    if (limit < 1 || !(isDry || upTo)) return undefined;
-    return { limit, upTo, queues: runtime.options.queues, exceptQueues: paused.names };
+    if (limit < 1 || !(isDry || passed)) return undefined;
+    const queues = passed ? passed.queues : runtime.options.queues;
+    return { limit, upTo: passed?.place, queues, exceptQueues: paused.names };
+  }
+
+  get #isRecent(): boolean {
+    return this.#passed !== undefined && this.#parts.runtime.clock.now() - this.#passed.at < PASSED_MS;
   }
 }

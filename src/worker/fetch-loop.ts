@@ -183,14 +183,14 @@ export class FetchLoop implements Service {
     await this.#parts.reconciler.reconcile();
   }
 
-  async #received(fetched: FetchedJobs, { at, limit, wasAsked }: Sent, isLast: boolean): Promise<number> {
+  async #received(fetched: FetchedJobs, { at, queues: from, limit, wasAsked }: Sent, isLast: boolean): Promise<number> {
     const { runtime, dispatcher, queues } = this.#parts;
     if (wasAsked) runtime.health.ok();
     const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
-    this.#due.fetched(fetched.passed);
+    this.#due.fetched(fetched.passed, from);
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
@@ -207,7 +207,7 @@ export class FetchLoop implements Service {
 
   #send({ names: queues, isListed = queues.length > 0, nextWakeMs }: QueueNames, limit: number): Sent {
     const { runtime, fetcher } = this.#parts;
-    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
+    const nothing = { jobs: [], textLength: 0, tookMs: 0, isWhole: false, more: false, isLockBound: false, nextWakeMs };
     const at = runtime.clock.now();
     const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
     // Where two are under way, the second one may fail before it is waited for.

@@ -26,7 +26,7 @@ const MAX_BATCH = 2000;
 /** In characters: one statement has a limit. */
 const MAX_RESULT_LENGTH = 8 * 1024 * 1024;
 /** How many full batches may wait before no further jobs are started. */
-const MAX_WAITING_BATCHES = 2;
+const MAX_WAITING_BATCHES = 3;
 /** So many are worth a write of their own. */
 const WORTH_A_WRITE = 100;
 /** How soon to look again at rows that another transaction keeps locked. */

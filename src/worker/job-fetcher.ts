@@ -1,6 +1,6 @@
 import type { Job } from "../job.ts";
 import { fetchJob, type ToldJob } from "../sql/fetch-job.ts";
-import { type FetchRequest, fetchJobs, type QueueFront } from "../sql/fetch-jobs.ts";
+import { type FetchRequest, fetchJobs, perQueue, type QueueFront } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
@@ -23,11 +23,13 @@ export interface FetchedJobs {
   readonly textLength: number;
   /** Milliseconds in Postgres. */
   readonly tookMs: number;
+  /** It looked at all that waits in its queues, or behind its fronts. */
+  readonly isWhole: boolean;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
   /** Few lanes took all of it: others would have been found, if any lock were free. */
   readonly isLockBound: boolean;
-  /** The last job of a fetch: it would also have claimed what comes before this one. */
+  /** The last job of a fetch that would also have claimed what comes before this one. */
   readonly passed?: Place | undefined;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
@@ -94,7 +96,9 @@ export class JobFetcher {
 
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     const fetched = await this.#fetch(queues, limit);
-    return { ...fetched, passed: lanesOf(fetched.jobs).at(-1) };
+    const { jobs, isWhole } = fetched;
+    // Of a queue of which it saw a part, others may come before the last job.
+    return isWhole || jobs.length === limit ? { ...fetched, passed: lanesOf(jobs).at(-1) } : fetched;
   }
 
   /** Jobs may wait before those that fetches begin with, and to look there takes long. */
@@ -120,8 +124,9 @@ export class JobFetcher {
       const fetched = await this.#fetchFrom({ queues, limit, fronts });
       if (fetched.more) return fetched;
     }
-    this.#wideAt = now;
     const fetched = await this.#fetchFrom({ queues, limit, fronts: this.#fronts.of(queues, true) });
+    // The next ones are wide, too, until they have all that is far before the last jobs.
+    if (!isShortOf(fronts, fetched.jobs, limit)) this.#wideAt = now;
     if (fetched.more) return fetched;
     this.#isLookWanted = !this.#ranDry && !this.#isLooking;
     return { ...fetched, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
@@ -197,7 +202,8 @@ export class JobFetcher {
       this.#sinceLocks = 0;
       return this.#fetchLocked(request);
     }
-    return { jobs, textLength, tookMs, more: seen > jobs.length, isLockBound: false, nextWakeMs };
+    const isWhole = isAll(seen, request, request.limit);
+    return { jobs, textLength, tookMs, isWhole, more: seen > jobs.length, isLockBound: false, nextWakeMs };
   }
 
   async #fetchLocked(wanted: Request): Promise<FetchedJobs> {
@@ -217,7 +223,8 @@ export class JobFetcher {
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
     const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs).length;
     const more = isShort && (aside > 0 || seen > jobs.length);
-    return { jobs, textLength, tookMs, more, isLockBound, nextWakeMs };
+    const isWhole = isAll(seen, wanted, window);
+    return { jobs, textLength, tookMs, isWhole, more, isLockBound, nextWakeMs };
   }
 }
 
@@ -225,4 +232,15 @@ export class JobFetcher {
 function lanesOf(jobs: readonly Job[]): Job[] {
   const locks = new Set<string>();
   return jobs.filter(({ lock }) => lock === null || locks.size < locks.add(lock).size);
+}
+
+/** Whether a fetch that saw so many rows cannot have been cut off in any of its places. */
+function isAll(seen: number, { queues, fronts }: Request, window: number): boolean {
+  return seen < perQueue(window, (fronts ?? queues).length);
+}
+
+/** A full fetch, which ended before it came to where narrower ones begin. */
+function isShortOf(fronts: readonly QueueFront[], jobs: readonly Job[], limit: number): boolean {
+  const last = jobs.length === limit ? lanesOf(jobs).at(-1) : undefined;
+  return fronts.some(({ queue, priority, id }) => queue === last?.queue && priority === last.priority && last.id < id);
 }

@@ -308,3 +308,31 @@ test("while jobs are fetched ahead, due jobs that the last fetch would have clai
   // Those for which there is no room are made ready.
   expect(first.map((id) => claims.get(String(id)))).toContain("wake_jobs");
 });
+
+test("a job of higher priority does not wait for due jobs that come as fast as they run", async () => {
+  const ran: number[] = [];
+  const task = defineTask({
+    name: "t",
+    run: async ({ n }: { n: number }) => {
+      ran.push(n);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    },
+  });
+  const app = queue.app([task]);
+  const DUE = 10_000;
+  const args = Array.from({ length: DUE }, (_, n) => ({ n }));
+  const [first] = await app.batchDefer(task, args, { scheduleIn: { minutes: 10 } });
+  await using _worker = startWorker(app, { concurrency: 4 });
+  // Short jobs that come after all of those: some are fetched ahead, and the fetches are not full.
+  for (let n = 0; n < 20; n++) await app.batchDefer(task, Array(20).fill({ n: DUE }));
+  await until(() => ran.length >= 200);
+  const spread = `now() + (id - ${first}) * interval '0.3 milliseconds'`;
+  await queue.pool.query(
+    `update procrastinate_jobs set scheduled_at = ${spread}, wake_at = ${spread} where not ready and wake_at > now()`,
+  );
+  await until(() => ran.filter((n) => n < DUE).length > 300);
+  const before = ran.length;
+  await app.defer(task, { n: -1 }, { priority: 10 });
+  await until(() => ran.includes(-1), { timeoutMs: 20_000 });
+  expect(ran.indexOf(-1) - before).toBeLessThan(1_000);
+});

@@ -11,18 +11,20 @@ const JOBS = 1000;
 const FIRST = 90_001;
 const numbers = (value: (n: number) => number): string =>
   `{${Array.from({ length: JOBS }, (_, n) => value(n)).join(",")}}`;
-const CLAIMED = JSON.stringify({
-  ...{ id: numbers((n) => FIRST + n), deferredAt: numbers(() => 0) },
-  ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
-});
+const claimed = (first: number): string =>
+  JSON.stringify({
+    ...{ id: numbers((n) => first + n), deferredAt: numbers(() => 0) },
+    ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
+  });
 
 type Took = Readonly<Record<string, number>>;
 
 /**
- * A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches, but for
- * those that find nothing.
+ * A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches.
+ *
+ * @param firstOf The first id that one of them finds; undefined if nothing. Default: the same each time.
  */
-function open(tookMs: Took, findsNothing: (name: string, nth: number) => boolean = () => false) {
+function open(tookMs: Took, firstOf: (name: string, nth: number) => number | undefined = () => FIRST) {
   const clock = new ManualClock();
   const sent: string[] = [];
   /** From which ids on those looked that do not begin at the front. */
@@ -35,7 +37,8 @@ function open(tookMs: Took, findsNothing: (name: string, nth: number) => boolean
       const nth = sent.filter((each) => each === name).length;
       const ms = tookMs[`${name}, ${nth}`] ?? tookMs[name] ?? 0;
       clock.pass(ms);
-      const found = findsNothing(name, nth) ? { jobs: null, seen: 0 } : { jobs: CLAIMED, seen: JOBS };
+      const first = firstOf(name, nth);
+      const found = first === undefined ? { jobs: null, seen: 0 } : { jobs: claimed(first), seen: JOBS };
       return [{ ...found, special: false, nextWakeMs: null, tookMs: ms }] as unknown as readonly Row[];
     },
   };
@@ -113,19 +116,32 @@ test("fetches begin close to the last jobs, and far before them once in 100 ms",
 });
 
 test("where there is nothing close to the last jobs, a fetch looks far before them at once", async () => {
-  const { from, fetcher } = open({ fetch_jobs: 125 }, (name, nth) => name === "fetch_jobs_from" && nth > 1 && nth < 4);
+  const { from, fetcher } = open({ fetch_jobs: 125 }, (name, nth) =>
+    name === "fetch_jobs_from" && nth > 1 && nth < 4 ? undefined : FIRST,
+  );
   for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
   const nothing = await fetcher.fetch(["default"], JOBS);
   expect([nothing.jobs.length, nothing.more]).toEqual([0, false]);
   expect(from).toEqual([FAR, NEAR, FAR]);
 });
 
-test("a fetch says which job it ended with, whether or not there was room for more", async () => {
-  const { fetcher } = open({}, (_, nth) => nth === 3);
-  const { passed } = await fetcher.fetch(["default"], JOBS);
-  expect(passed).toMatchObject({ priority: 0, id: BigInt(FIRST + JOBS - 1) });
-  expect((await fetcher.fetch(["default"], JOBS + 1)).passed).toEqual(passed);
-  expect((await fetcher.fetch(["default"], JOBS)).passed).toBeUndefined();
+test("after a full fetch that did not come to where the close ones begin, the next one looks far before the last jobs, too", async () => {
+  const { from, fetcher } = open({ fetch_jobs: 125 }, (name, nth) =>
+    name === "fetch_jobs_from" && nth < 3 ? FIRST - 10_000 : FIRST,
+  );
+  for (let n = 0; n < 6; n++) await fetcher.fetch(["default"], JOBS);
+  expect(from).toEqual([FAR, FAR, FAR, NEAR]);
+});
+
+test("a fetch says which job it ended with, unless it saw only a part of some queue", async () => {
+  const { fetcher } = open({}, (_, nth) => (nth === 4 ? undefined : FIRST));
+  const fetch = async (queues: readonly string[], limit: number) => (await fetcher.fetch(queues, limit)).passed;
+  const passed = { priority: 0, id: BigInt(FIRST + JOBS - 1) };
+  expect(await fetch(["default"], JOBS)).toMatchObject(passed);
+  expect(await fetch(["default"], JOBS + 1)).toMatchObject(passed);
+  // Of one of four queues it may have seen the first 550 alone.
+  expect(await fetch(["default", "b", "c", "d"], JOBS + 100)).toBeUndefined();
+  expect(await fetch(["default"], JOBS)).toBeUndefined();
 });
 
 test("a job that was told of is left to a fetch for a while where the claim of one takes long", async () => {
