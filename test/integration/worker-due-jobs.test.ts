@@ -14,18 +14,19 @@ beforeAll(async () => {
 beforeEach(() => queue.clear());
 afterAll(() => queue.close());
 
-/** Notes which statement claimed which job. */
+/** Notes for each job whether a fetch, of whatever form, claimed it, or the look for what is due. */
 function watch() {
-  const claims = new Map<string, string>();
+  const claims = new Map<string, "fetch" | "wake">();
   const connector: Connector<PoolClient> = {
     ...queue.connector,
     pool: {
       async query(statement, values) {
         const rows = await queue.connector.pool.query<never>(statement, values);
         const [row] = rows as readonly { jobs?: unknown }[];
-        if (!/^(fetch|wake)_/.test(statement.name) || typeof row?.jobs !== "string") return rows;
+        const by = /^(fetch|wake)_/.exec(statement.name)?.[1] as "fetch" | "wake" | undefined;
+        if (!by || typeof row?.jobs !== "string") return rows;
         const ids = (JSON.parse(row.jobs) as { id: string }).id.slice(1, -1).split(",");
-        for (const id of ids) claims.set(id, statement.name);
+        for (const id of ids) claims.set(id, by);
         return rows;
       },
     },
@@ -58,13 +59,13 @@ test("what becomes due on a worker that waits is claimed by the statement that f
   await app.batchDefer(task, jobs, { scheduleIn: { milliseconds: 100 } });
   await until(() => ran.length === 4);
   expect(ran).toEqual([1, 2, 4, 3]);
-  expect([...claims.values()]).toEqual(Array(4).fill("wake_jobs"));
+  expect([...claims.values()]).toEqual(Array(4).fill("wake"));
   expect(fetched).toBe(5);
 });
 
 test.each([
-  [2, ["wake_jobs", "fetch_jobs", "fetch_jobs"]],
-  [1, ["fetch_jobs", "fetch_jobs", "fetch_jobs"]],
+  [2, ["wake", "fetch", "fetch"]],
+  [1, ["fetch", "fetch", "fetch"]],
 ])(
   "what becomes due at once runs by priority, with %i slots, of which a fetch says who takes the last",
   async (concurrency, by) => {
@@ -206,7 +207,7 @@ test("a worker that nobody tells of what is deferred claims no due job before it
     await app.defer(task, {}, { scheduleIn: { milliseconds: 40 } });
     await until(() => lateMs.length === n);
   }
-  expect([...claims.values()]).toEqual(Array(5).fill("fetch_jobs"));
+  expect([...claims.values()]).toEqual(Array(5).fill("fetch"));
 });
 
 test("the only slot is left to a fetch, also after many quick jobs", async () => {
@@ -219,7 +220,7 @@ test("the only slot is left to a fetch, also after many quick jobs", async () =>
   claims.clear();
   await app.defer(task, {}, { scheduleIn: { milliseconds: 100 } });
   await until(() => lateMs.length === 1);
-  expect([...claims.values()]).toEqual(["fetch_jobs"]);
+  expect([...claims.values()]).toEqual(["fetch"]);
 });
 
 test("what was deferred before a worker said that it is idle is looked for before due jobs are claimed", async () => {
@@ -254,7 +255,7 @@ test("what was deferred before a worker said that it is idle is looked for befor
   const [id] = await app.batchDefer(task, [{}], { scheduleIn: { milliseconds: 500 } });
   held.open();
   await until(() => lateMs.length === 1);
-  expect(claims.get(String(id))).toBe("fetch_jobs");
+  expect(claims.get(String(id))).toBe("fetch");
 });
 
 test("while jobs become due one after the other, there is no fetch between two looks that claim all, for 20 ms", async () => {
@@ -306,7 +307,7 @@ test("while jobs are fetched ahead, due jobs that the last fetch would have clai
   );
   await until(() => ran === 30_200, { timeoutMs: 20_000 });
   // Those for which there is no room are made ready.
-  expect(first.map((id) => claims.get(String(id)))).toContain("wake_jobs");
+  expect(first.map((id) => claims.get(String(id)))).toContain("wake");
 });
 
 test("a job of higher priority does not wait for due jobs that come as fast as they run", async () => {
