@@ -1,8 +1,9 @@
 import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { FetchRest } from "./fetch-rest.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import { MAX_FETCH, type Place } from "./job-fetcher.ts";
+import { MAX_FETCH } from "./job-fetcher.ts";
 import type { JobWaker } from "./job-waker.ts";
+import type { Place } from "./passed-place.ts";
 import type { PausedQueues } from "./paused-queues.ts";
 import type { PollingSchedule } from "./polling-schedule.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";

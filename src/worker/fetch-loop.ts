@@ -207,7 +207,7 @@ export class FetchLoop implements Service {
 
   #send({ names: queues, isListed = queues.length > 0, nextWakeMs }: QueueNames, limit: number): Sent {
     const { runtime, fetcher } = this.#parts;
-    const nothing = { jobs: [], textLength: 0, tookMs: 0, isWhole: false, more: false, isLockBound: false, nextWakeMs };
+    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
     const at = runtime.clock.now();
     const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
     // Where two are under way, the second one may fail before it is waited for.

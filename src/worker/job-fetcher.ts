@@ -1,8 +1,9 @@
 import type { Job } from "../job.ts";
 import { fetchJob, type ToldJob } from "../sql/fetch-job.ts";
-import { type FetchRequest, fetchJobs, perQueue, type QueueFront } from "../sql/fetch-jobs.ts";
+import { type FetchRequest, fetchJobs, type QueueFront } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
+import { lanesOf, type Place, passedPlace } from "./passed-place.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import { QueueFronts } from "./queue-fronts.ts";
 import { ScanBudget } from "./scan-budget.ts";
@@ -23,22 +24,17 @@ export interface FetchedJobs {
   readonly textLength: number;
   /** Milliseconds in Postgres. */
   readonly tookMs: number;
-  /** It looked at all that waits in its queues, or behind its fronts. */
-  readonly isWhole: boolean;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
   /** Few lanes took all of it: others would have been found, if any lock were free. */
   readonly isLockBound: boolean;
-  /** The last job of a fetch that would also have claimed what comes before this one. */
+  /** It would also have claimed what comes before this one, if it found any. */
   readonly passed?: Place | undefined;
   /** Milliseconds until the next scheduled job is due. */
   readonly nextWakeMs: number | undefined;
   /** Nothing was found where jobs should be next; in so many milliseconds it is time to look everywhere. */
   readonly lookAgainMs?: number | undefined;
 }
-
-/** Where a job stands in the order of its queue. */
-export type Place = Pick<Job, "priority" | "id">;
 
 type Request = Omit<FetchRequest, "workerId">;
 
@@ -95,10 +91,19 @@ export class JobFetcher {
   }
 
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
-    const fetched = await this.#fetch(queues, limit);
-    const { jobs, isWhole } = fetched;
-    // Of a queue of which it saw a part, others may come before the last job.
-    return isWhole || jobs.length === limit ? { ...fetched, passed: lanesOf(jobs).at(-1) } : fetched;
+    const fronts = this.#frontsOf(queues);
+    if (fronts.length === 0) return this.#lookEverywhere({ queues, limit });
+    const now = this.#runtime.clock.now();
+    if (now - this.#wideAt < NARROW_MS) {
+      const fetched = await this.#fetchFrom({ queues, limit, fronts });
+      if (fetched.more) return fetched;
+    }
+    const fetched = await this.#fetchFrom({ queues, limit, fronts: this.#fronts.of(queues, true) });
+    // The next ones are wide, too, until they have all that is far before the last jobs.
+    if (!isShortOf(fronts, fetched.jobs, limit)) this.#wideAt = now;
+    if (fetched.more) return fetched;
+    this.#isLookWanted = !this.#ranDry && !this.#isLooking;
+    return { ...fetched, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
   }
 
   /** Jobs may wait before those that fetches begin with, and to look there takes long. */
@@ -114,22 +119,6 @@ export class JobFetcher {
     } finally {
       this.#isLooking = false;
     }
-  }
-
-  async #fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
-    const fronts = this.#frontsOf(queues);
-    if (fronts.length === 0) return this.#lookEverywhere({ queues, limit });
-    const now = this.#runtime.clock.now();
-    if (now - this.#wideAt < NARROW_MS) {
-      const fetched = await this.#fetchFrom({ queues, limit, fronts });
-      if (fetched.more) return fetched;
-    }
-    const fetched = await this.#fetchFrom({ queues, limit, fronts: this.#fronts.of(queues, true) });
-    // The next ones are wide, too, until they have all that is far before the last jobs.
-    if (!isShortOf(fronts, fetched.jobs, limit)) this.#wideAt = now;
-    if (fetched.more) return fetched;
-    this.#isLookWanted = !this.#ranDry && !this.#isLooking;
-    return { ...fetched, lookAgainMs: this.#isLookWanted ? 0 : this.#budget.restMs };
   }
 
   /** There is more than it finds, as long as it finds something. */
@@ -202,8 +191,8 @@ export class JobFetcher {
       this.#sinceLocks = 0;
       return this.#fetchLocked(request);
     }
-    const isWhole = isAll(seen, request, request.limit);
-    return { jobs, textLength, tookMs, isWhole, more: seen > jobs.length, isLockBound: false, nextWakeMs };
+    const passed = passedPlace(jobs, request, request.limit, seen);
+    return { jobs, textLength, tookMs, passed, more: seen > jobs.length, isLockBound: false, nextWakeMs };
   }
 
   async #fetchLocked(wanted: Request): Promise<FetchedJobs> {
@@ -223,20 +212,9 @@ export class JobFetcher {
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
     const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs).length;
     const more = isShort && (aside > 0 || seen > jobs.length);
-    const isWhole = isAll(seen, wanted, window);
-    return { jobs, textLength, tookMs, isWhole, more, isLockBound, nextWakeMs };
+    const passed = passedPlace(jobs, wanted, window, seen);
+    return { jobs, textLength, tookMs, passed, more, isLockBound, nextWakeMs };
   }
-}
-
-/** The first job of each lane; the others were taken from further behind. */
-function lanesOf(jobs: readonly Job[]): Job[] {
-  const locks = new Set<string>();
-  return jobs.filter(({ lock }) => lock === null || locks.size < locks.add(lock).size);
-}
-
-/** Whether a fetch that saw so many rows cannot have been cut off in any of its places. */
-function isAll(seen: number, { queues, fronts }: Request, window: number): boolean {
-  return seen < perQueue(window, (fronts ?? queues).length);
 }
 
 /** A full fetch, which ended before it came to where narrower ones begin. */
