@@ -102,7 +102,7 @@ export class DatabaseHealth {
    * Runs a statement until it goes through.
    *
    * @throws DatabaseError when Postgres refuses its data, which no repetition mends, or would have to wait for rows
-   * that others keep locked; any error after `giveUp`.
+   * that others keep locked; RangeError when they make a string that is too long for Node; any error after `giveUp`.
    */
   async insist<T>(run: () => Promise<T>): Promise<T> {
     for (;;) {
@@ -112,12 +112,17 @@ export class DatabaseHealth {
         return result;
       } catch (error) {
         const isDatabaseError = error instanceof DatabaseError;
-        const isRefused = isDatabaseError && error.isDataProblem && !isCollision(error);
+        const isRefused = isDataProblem(error) && !isCollision(error);
         if (isRefused || (isDatabaseError && error.isLocked) || this.#givingUp) throw error;
         await sleep(this.#clock, this.failed(error, true));
       }
     }
   }
+}
+
+/** What other data, or less of them, might not have met. */
+export function isDataProblem(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof DatabaseError && error.isDataProblem);
 }
 
 /** A unique violation here is one of running_lock or queueing_key: another worker was faster. A locked row took a second. */

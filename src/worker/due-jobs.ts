@@ -40,9 +40,10 @@ export class DueJobs {
    * @param place What the last fetch would also have claimed comes before this one; undefined if it found nothing, or not
    *   all that does.
    * @param queues Those that it looked into.
+   * @param at When it ended: its answer may have waited, as that of a second fetch does.
    */
-  fetched(place: Place | undefined, queues: readonly string[]): void {
-    this.#passed = place && { place, queues, at: this.#parts.runtime.clock.now() };
+  fetched(place: Place | undefined, queues: readonly string[], at: number): void {
+    this.#passed = place && { place, queues, at };
   }
 
   /**

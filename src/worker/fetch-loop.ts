@@ -186,11 +186,11 @@ export class FetchLoop implements Service {
   async #received(fetched: FetchedJobs, { at, queues: from, limit, wasAsked }: Sent, isLast: boolean): Promise<number> {
     const { runtime, dispatcher, queues } = this.#parts;
     if (wasAsked) runtime.health.ok();
-    const { jobs, more, nextWakeMs, lookAgainMs } = fetched;
+    const { jobs, more, nextWakeMs, lookAgainMs, tookMs } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
-    this.#due.fetched(fetched.passed, from);
+    this.#due.fetched(fetched.passed, from, at + tookMs);
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;

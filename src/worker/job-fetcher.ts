@@ -49,6 +49,8 @@ const TELLING = 100;
 const NARROW_MS = 100;
 /** So long the claim of a single job takes at most, or its plan is none that finds it by its id. */
 const TOLD_MS = 5;
+/** Where a look takes longer, none goes on where it ended: the last of those takes as long, under the name of a quick statement. */
+const LONG_MS = 5_000;
 /** What was once quick is trusted for some dozens of fetches. */
 const DRIFT = 1.05;
 const FADING = 0.99;
@@ -98,7 +100,10 @@ export class JobFetcher {
       const fetched = await this.#fetchFrom({ queues, limit, fronts });
       if (fetched.more) return fetched;
     }
-    const fetched = await this.#fetchFrom({ queues, limit, fronts: this.#fronts.of(queues, true) });
+    const wide = this.#fronts.of(queues, true);
+    // A look that ended meanwhile found that nothing is slow any more.
+    if (wide.length === 0) return this.#lookEverywhere({ queues, limit });
+    const fetched = await this.#fetchFrom({ queues, limit, fronts: wide });
     // The next ones are wide, too, until they have all that is far before the last jobs.
     if (!isShortOf(fronts, fetched.jobs, limit)) this.#wideAt = now;
     if (fetched.more) return fetched;
@@ -108,24 +113,36 @@ export class JobFetcher {
 
   /** Jobs may wait before those that fetches begin with, and to look there takes long. */
   isLongLookDue(queues: readonly string[]): boolean {
-    return (this.#budget.isDue || this.#isLookWanted) && this.#frontsOf(queues).length > 0;
+    const isWanted = this.#budget.isDue || this.#isLookWanted || this.#fronts.left(queues) !== undefined;
+    return isWanted && this.#frontsOf(queues).length > 0;
   }
 
-  /** Looks everywhere, while fetches go on from where the last jobs were found. */
+  /**
+   * Looks everywhere, while fetches go on from where the last jobs were found. After one that had no room for all that
+   * was left there, the next ones go on where it ended: at once, as they need not read again what stands before it.
+   */
   async look(queues: readonly string[], limit: number): Promise<FetchedJobs> {
     this.#isLooking = true;
     try {
-      return await this.#lookEverywhere({ queues, limit }, true);
+      const left = this.#fronts.left(queues);
+      const fetched = left
+        ? await this.#fetchFrom({ queues, limit, fronts: left }, true)
+        : await this.#lookEverywhere({ queues, limit }, true);
+      this.#fronts.looked(fetched.jobs, fetched.jobs.length === limit && fetched.tookMs < LONG_MS);
+      return fetched;
+    } catch (error) {
+      this.#fronts.looked([], false);
+      throw error;
     } finally {
       this.#isLooking = false;
     }
   }
 
   /** There is more than it finds, as long as it finds something. */
-  async #fetchFrom(request: Request): Promise<FetchedJobs> {
-    const fetched = await this.#timed(request);
+  async #fetchFrom(request: Request, isBeside = false): Promise<FetchedJobs> {
+    const fetched = await this.#timed(request, isBeside);
     this.#fronts.claimed(fetched.jobs);
-    this.#learn(fetched);
+    if (!isBeside) this.#learn(fetched);
     return { ...fetched, more: fetched.jobs.length > 0 || fetched.more };
   }
 

@@ -1,5 +1,6 @@
 import type { Job } from "../job.ts";
 import type { QueueFront } from "../sql/fetch-jobs.ts";
+import { lanesOf } from "./passed-place.ts";
 
 /** A fetch looks into each of them. */
 const MAX_FRONTS = 64;
@@ -15,14 +16,14 @@ const WIDE_OVERLAP = 20_000n;
 /** Where the jobs that wait begin, in each queue and priority, as far as all claims tell. */
 export class QueueFronts {
   readonly #fronts = new Map<string, Map<number, bigint>>();
+  /** Where the last look ended that had no room for all that it found far before the others. */
+  #left: QueueFront | undefined;
 
   /** @param jobs The claimed jobs of one fetch, in their order. */
   claimed(jobs: readonly Job[]): void {
     const seen = new Set<string>();
-    const locks = new Set<string>();
-    for (const { queue, priority, id, lock } of jobs) {
-      // A lock's head takes others along, from behind jobs that still wait.
-      if (lock !== null && locks.size === locks.add(lock).size) continue;
+    // A lock's head takes others along, from behind jobs that still wait.
+    for (const { queue, priority, id } of lanesOf(jobs)) {
       const key = `${priority} ${queue}`;
       if (seen.size < seen.add(key).size) this.#put(queue, priority, id);
     }
@@ -43,6 +44,28 @@ export class QueueFronts {
     return fronts.length > MAX_FRONTS ? [] : fronts;
   }
 
+  /** Notes what a look has claimed, or one that went on where the last one ended. */
+  looked(jobs: readonly Job[], isFull: boolean): void {
+    const before = this.#left;
+    this.#left = undefined;
+    if (!isFull) return;
+    const isNext = (job: Job) => !before || (job.queue === before.queue && job.priority === before.priority);
+    const last = lanesOf(jobs).findLast(isNext) ?? before;
+    if (!last) return;
+    const { queue, priority, id } = last;
+    const front = this.#fronts.get(queue)?.get(priority);
+    if (front !== undefined && id < front - WIDE_OVERLAP) this.#left = { queue, priority, id };
+  }
+
+  /** Where to go on with the last look, which was full; undefined where nothing is left, as far as is known. */
+  left(queues: readonly string[]): readonly QueueFront[] | undefined {
+    const left = this.#left;
+    if (!left || !queues.includes(left.queue)) return undefined;
+    const isLeft = ({ queue, priority }: QueueFront): boolean => queue === left.queue && priority === left.priority;
+    const fronts = this.of(queues);
+    return fronts.some(isLeft) ? fronts.map((front) => (isLeft(front) ? left : front)) : undefined;
+  }
+
   /** Whether jobs were found in any of the queues. */
   has(queues: readonly string[]): boolean {
     return queues.some((queue) => this.#fronts.has(queue));
@@ -50,6 +73,7 @@ export class QueueFronts {
 
   clear(): void {
     this.#fronts.clear();
+    this.#left = undefined;
   }
 
   #put(queue: string, priority: number, id: bigint): void {

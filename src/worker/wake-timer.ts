@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 
-/** Whatever is further away is told again by a later poll. */
+/** Whatever is further away is looked up again by then: no timer of Node is longer than 24 days. */
 const MAX_MS = 3_600_000;
 
 /** Remembers when the next scheduled job is due, and calls back then. */
@@ -21,13 +21,14 @@ export class WakeTimer {
 
   /** A job is due in so many milliseconds; an earlier one known already stays the next. */
   dueIn(ms: number | undefined): void {
-    if (ms === undefined || ms > MAX_MS) return;
-    const dueAt = this.#clock.now() + ms;
+    if (ms === undefined) return;
+    const inMs = Math.min(ms, MAX_MS);
+    const dueAt = this.#clock.now() + inMs;
     if (dueAt >= this.#dueAt) return;
     this.#cancel?.();
     this.#dueAt = dueAt;
     // Timers are cut to whole milliseconds and Postgres asks for the exact moment.
-    this.#cancel = this.#clock.timer(Math.ceil(ms), () => {
+    this.#cancel = this.#clock.timer(Math.ceil(inMs), () => {
       // Node's timers may fire up to a millisecond early. This one is spent, so that it is due whatever the clock says.
       this.#dueAt = Number.NEGATIVE_INFINITY;
       this.#onDue();

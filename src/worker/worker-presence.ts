@@ -93,8 +93,8 @@ export class WorkerPresence implements Service {
     try {
       await this.#beat();
     } catch (error) {
-      // Nobody knows, so it is not so; the loop says it again.
-      this.#idle = !idle;
+      // Nobody knows. That it is not is no lie that a job waits for, and the next heartbeat says it again.
+      this.#idle = false;
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import type { Lease } from "../sql/job-row.ts";
 import { releaseJobs } from "../sql/release-jobs.ts";
 import { retryJobs } from "../sql/retry-jobs.ts";
 import { CompletionBatch, type Ended, jobOf, type Retried } from "./completion-batch.ts";
+import { isDataProblem } from "./database-health.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
 /** What became of the writing of a batch. */
@@ -86,7 +87,7 @@ class BatchWriter {
       return [...(await this.#runtime.health.insist(() => way(jobs)))];
     } catch (error) {
       if (isLocked(error)) return this.#besidesLocked(jobs, held, ways);
-      const isRefused = error instanceof DatabaseError && error.isDataProblem;
+      const isRefused = isDataProblem(error);
       if (isRefused && jobs.length === 1 && otherWays.length > 0) return this.jobs(jobs, held, otherWays);
       if (isRefused && jobs.length > 1) {
         const half = Math.ceil(jobs.length / 2);

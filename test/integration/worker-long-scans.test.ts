@@ -163,6 +163,27 @@ test("a job that became ready far behind the others is found by an idle worker, 
   await untilDone();
 });
 
+test("many jobs that become due far behind the others need few looks, on a worker that is busy", async () => {
+  const OLD = 40;
+  await using started = await start({ maxPrefetch: 0, queues: ["default"] });
+  const { app, task, ran, deferUntil } = started;
+  await app.batchDefer(task, Array(OLD).fill({ name: "old" }), { scheduleIn: { hours: 1 } });
+  await queue.pool.query(
+    "select setval('procrastinate_jobs_id_seq', last_value + 100000) from procrastinate_jobs_id_seq",
+  );
+  await deferUntil(() => ran.length > 2);
+  await app.batchDefer(task, Array(3_000).fill({ name: "any" }));
+  await until(() => ran.length > 100);
+  const before = count("fetch_jobs");
+  await queue.pool.query(
+    "update procrastinate_jobs set scheduled_at = now(), wake_at = now() where not ready and wake_at > now()",
+  );
+  await until(() => ran.filter((name) => name === "old").length === OLD);
+  // Each of them claims two at most, and so would be 20 of them.
+  expect(count("fetch_jobs") - before).toBeLessThan(10);
+  await untilDone();
+});
+
 test("a worker that stops during a long look waits for it, and gives back what it claimed", async () => {
   await using started = await start();
   const { app, task, hold, waiting, deferUntil, ran } = started;

@@ -26,10 +26,12 @@ function open() {
   return { clock, claims, due };
 }
 
-test("what comes before the last job of a fetch is claimed for 20 ms, from the queues that it looked into", async () => {
+test("what comes before the last job of a fetch is claimed for 20 ms after its end, from the queues that it looked into", async () => {
   const { clock, claims, due } = open();
-  due.fetched(PASSED, ["a", "b"]);
-  clock.pass(19.9);
+  const endedAt = clock.now();
+  clock.pass(5);
+  due.fetched(PASSED, ["a", "b"], endedAt);
+  clock.pass(14.9);
   await due.claim(50);
   expect(claims).toEqual([{ limit: 50, upTo: PASSED, queues: ["a", "b"], exceptQueues: ["paused"] }]);
   clock.pass(0.1);
@@ -39,8 +41,8 @@ test("what comes before the last job of a fetch is claimed for 20 ms, from the q
 
 test("a fetch that says nothing of what comes first ends what the one before it said", async () => {
   const { claims, due } = open();
-  due.fetched(PASSED, ["a"]);
-  due.fetched(undefined, ["a"]);
+  due.fetched(PASSED, ["a"], 0);
+  due.fetched(undefined, ["a"], 0);
   await due.claim(50);
   expect(claims).toEqual([undefined]);
 });

@@ -14,9 +14,10 @@ const job = (id: number, lock: string | null = null): Job => ({
 });
 
 /** A completer, and the names of the statements that it has sent. */
-function open() {
+function open(fail: (values: readonly unknown[]) => void = () => undefined) {
   const sent: string[] = [];
-  const query = async (statement: { name: string }): Promise<never[]> => {
+  const query = async (statement: { name: string }, values: readonly unknown[]): Promise<never[]> => {
+    fail(values);
     sent.push(statement.name);
     return [{ count: 0, ids: "[]", aborted: null, promoted: 0, held: null } as never];
   };
@@ -54,4 +55,16 @@ test("jobs that end one after the other in one turn of the event loop are writte
   }
   await completer.drain();
   expect(sent).toEqual(["finish_jobs"]);
+});
+
+test("outcomes that make a string too long for Node are written in parts", async () => {
+  const { sent, completer } = open((values) => {
+    if (JSON.stringify(values).length > 60) throw new RangeError("Invalid string length");
+  });
+  for (let id = 1; id <= 20; id++) completer.add(job(id), { kind: "succeeded" }, true);
+  await completer.drain();
+  expect(sent.length).toBeGreaterThan(1);
+  expect(new Set(sent)).toEqual(new Set(["finish_jobs"]));
+  expect(completer.unwritten).toEqual([]);
+  expect(completer.hasGivenUp).toBe(false);
 });

@@ -133,6 +133,26 @@ test("after a full fetch that did not come to where the close ones begin, the ne
   expect(from).toEqual([FAR, FAR, FAR, NEAR]);
 });
 
+test("after a look that had no room for all it found, the next one is due at once, and goes on where that ended", async () => {
+  const { clock, sent, from, fetcher } = open({ fetch_jobs: 125, "fetch_jobs, 4": 5_000 }, (name, nth) => {
+    if (name === "fetch_jobs") return nth < 3 ? FIRST : 1;
+    return nth === 2 ? 1_001 : FIRST;
+  });
+  for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
+  clock.pass(10_000);
+  const look = async () => {
+    const isDue = fetcher.isLongLookDue(["default"]);
+    if (isDue) await fetcher.look(["default"], JOBS);
+    return isDue;
+  };
+  expect([await look(), await look(), await look(), await look()]).toEqual([true, true, true, false]);
+  expect(sent.slice(-3)).toEqual(["fetch_jobs", "fetch_jobs_from", "fetch_jobs_from"]);
+  expect(from.slice(-2)).toEqual(["{1000}", "{2000}"]);
+  // Where it took five seconds, none goes on: the last of those would take as long.
+  clock.pass(10_000);
+  expect([await look(), await look()]).toEqual([true, false]);
+});
+
 test("a fetch says up to which job it left none that it could have claimed", async () => {
   const { fetcher } = open({}, (_, nth) => (nth === 4 ? undefined : FIRST));
   const fetch = async (queues: readonly string[], limit: number) => (await fetcher.fetch(queues, limit)).passed;

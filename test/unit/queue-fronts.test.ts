@@ -55,3 +55,33 @@ test("has none where there would be too many to look into", () => {
   fronts.claimed(Array.from({ length: 65 }, (_, n) => job(BigInt(n), { priority: 100 - n })));
   expect(fronts.of(["q"])).toEqual([]);
 });
+
+const A = { queue: "q", priority: 0 };
+
+test("after a look that was full far before the others, the next one goes on where it ended", () => {
+  const fronts = new QueueFronts();
+  fronts.claimed([job(900_000n, { priority: 5 }), job(900_000n)]);
+  expect(fronts.left(["q"])).toBeUndefined();
+  fronts.looked([job(10n), job(11n)], true);
+  const high = { queue: "q", priority: 5, id: from(900_000n) };
+  expect(fronts.left(["q"])).toEqual([high, { ...A, id: 11n }]);
+  expect(fronts.left(["other"])).toBeUndefined();
+  // Jobs of other priorities took the room.
+  fronts.looked([job(900_007n, { priority: 5 })], true);
+  expect(fronts.left(["q"])).toEqual([high, { ...A, id: 11n }]);
+  fronts.looked([job(900_008n, { priority: 5 }), job(12n)], true);
+  expect(fronts.left(["q"])).toEqual([high, { ...A, id: 12n }]);
+  fronts.looked([job(13n)], false);
+  expect(fronts.left(["q"])).toBeUndefined();
+});
+
+test("nothing is left where a full look came to where fetches begin, or all were forgotten", () => {
+  const fronts = new QueueFronts();
+  fronts.claimed([job(900_000n)]);
+  fronts.looked([job(10n), job(fromFar(900_000n))], true);
+  expect(fronts.left(["q"])).toBeUndefined();
+  fronts.looked([job(10n)], true);
+  fronts.clear();
+  fronts.claimed([job(900_000n)]);
+  expect(fronts.left(["q"])).toBeUndefined();
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { queueSql, tableNames } from "../../src/sql/statement.ts";
 import { WorkerPresence } from "../../src/worker/worker-presence.ts";
 import type { WorkerRuntime } from "../../src/worker/worker-runtime.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -20,4 +21,20 @@ test.each([
   clock.setWall(wallMs);
   expect(presence.mayBeLost(claimedAt)).toBe(mayBeLost);
   expect(presence.silentUntil).toBe(mayBeLost ? nowMs : Number.NEGATIVE_INFINITY);
+});
+
+test("where it is not known whether others were told that a worker is busy, it trusts in no notification", async () => {
+  const clock = new ManualClock();
+  const failing = [false, true];
+  const query = async (): Promise<never[]> => {
+    if (failing.shift()) throw new Error("as told");
+    return [{ isNew: false } as never];
+  };
+  const sql = queueSql({ query }, tableNames());
+  const runtime = { clock, sql, identity: { id: 1n }, options: { stalledAfterMs: 30_000 } } as unknown as WorkerRuntime;
+  const presence = new WorkerPresence(runtime, () => undefined);
+  await presence.setIdle(true);
+  expect(presence.isIdle).toBe(true);
+  await expect(presence.setIdle(false)).rejects.toThrow("as told");
+  expect(presence.isIdle).toBe(false);
 });
