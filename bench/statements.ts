@@ -21,14 +21,18 @@ export interface StatementTotals {
   readonly claims: number;
   /** Milliseconds in the server that the slowest claim took: its longest planning and its longest execution; null without one. */
   readonly slowestClaimMs: number | null;
+  /** And what they took on average. */
+  readonly meanClaimMs: number | null;
 }
 
 export async function statementTotals(admin: Client, database: string): Promise<StatementTotals> {
   const { rows } = await admin.query<StatementTotals>(
     `select coalesce(sum(s.calls), 0)::float8 as calls,
-            coalesce(sum(s.calls) filter (where s.query like '%lease = j.lease +%'), 0)::float8 as claims,
-            max(s.max_exec_time + s.max_plan_time) filter (where s.query like '%lease = j.lease +%') as "slowestClaimMs"
-     from pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = $1`,
+            coalesce(sum(s.calls) filter (where s.is_claim), 0)::float8 as claims,
+            max(s.max_exec_time + s.max_plan_time) filter (where s.is_claim) as "slowestClaimMs",
+            sum(s.total_exec_time + s.total_plan_time) filter (where s.is_claim) / sum(s.calls) filter (where s.is_claim) as "meanClaimMs"
+     from (select *, query like '%lease = j.lease +%' as is_claim from pg_stat_statements) s
+     join pg_database d on d.oid = s.dbid where d.datname = $1`,
     [database],
   );
   const [totals] = rows;

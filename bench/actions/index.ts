@@ -4,7 +4,7 @@ import { beginnings, deferSpaced } from "./latency.ts";
 import { batchRate, deferRate, heard, listenIdly, transactionRate } from "./rate.ts";
 import { deferSpread } from "./schedule.ts";
 import { soak } from "./soak.ts";
-import { begunSoFar, handled, memory, sampleMemory, startWorker, stopWorker } from "./worker.ts";
+import { begunSoFar, handled, liveHeap, memory, sampleMemory, startWorker, stopWorker } from "./worker.ts";
 
 /** What a scenario can ask of a child process. */
 export const actions = {
@@ -15,6 +15,7 @@ export const actions = {
   stopWorker,
   begunSoFar,
   handled,
+  liveHeap,
   memory,
   sampleMemory,
   soak,

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Handler, Load } from "../contender.ts";
 import { ability, type Client, now } from "./client.ts";
 import { failuresOf } from "./mixed-load.ts";
@@ -73,6 +75,13 @@ export async function sampleMemory(client: Client, { jobs, everyMs }: RssParams)
     await sleep(everyMs);
   }
   return samples;
+}
+
+/** Megabytes that are left in use after a collection of all that is garbage. */
+export async function liveHeap(_client: Client): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return process.memoryUsage().heapUsed / 1e6;
 }
 
 /** Megabytes that the process occupies. */

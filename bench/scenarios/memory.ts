@@ -6,6 +6,7 @@ import { shareOf } from "./drain.ts";
 
 const LOADED = "before its start";
 const PEAK = "peak";
+const LIVE = "left by a collection at the end";
 const GROWTH = "last third against first";
 const EVERY_MS = 100;
 
@@ -35,10 +36,14 @@ export const memoryScenario: Scenario = {
       const samples = await worker.call("sampleMemory", { jobs, everyMs: EVERY_MS });
       const third = Math.ceil(samples.length / 3);
       const growth = median(samples.slice(-third)) - median(samples.slice(0, third));
-      return [
-        { measure: LOADED, contender: contender.name, unit: "MB", rounds: [loaded], jobs, ofJobs },
-        { measure: PEAK, contender: contender.name, unit: "MB", rounds: [Math.max(...samples)], jobs, ofJobs },
-        { measure: GROWTH, contender: contender.name, unit: "MB", rounds: [growth], jobs, ofJobs },
-      ];
+      const measured = [
+        [LOADED, loaded],
+        [PEAK, Math.max(...samples)],
+        [GROWTH, growth],
+        [LIVE, await worker.call("liveHeap")],
+      ] as const;
+      return measured.map(([measure, megabytes]) => {
+        return { measure, contender: contender.name, unit: "MB", rounds: [megabytes], jobs, ofJobs };
+      });
     }, 1),
 };

@@ -102,7 +102,7 @@ export class DatabaseHealth {
    * Runs a statement until it goes through.
    *
    * @throws DatabaseError when Postgres refuses its data, which no repetition mends, or would have to wait for rows
-   * that others keep locked; RangeError when they make a string that is too long for Node; any error after `giveUp`.
+   * that others keep locked; RangeError when they make a string that is too long for JavaScript; any error after `giveUp`.
    */
   async insist<T>(run: () => Promise<T>): Promise<T> {
     for (;;) {
@@ -122,7 +122,10 @@ export class DatabaseHealth {
 
 /** What other data, or less of them, might not have met. */
 export function isDataProblem(error: unknown): boolean {
-  return error instanceof RangeError || (error instanceof DatabaseError && error.isDataProblem);
+  if (error instanceof DatabaseError && error.isDataProblem) return true;
+  // V8's, of our own code or of the driver's.
+  const cause = error instanceof DatabaseError ? error.cause : error;
+  return cause instanceof RangeError && cause.message === "Invalid string length";
 }
 
 /** A unique violation here is one of running_lock or queueing_key: another worker was faster. A locked row took a second. */

@@ -1,7 +1,7 @@
 import type { DirectClaim } from "../sql/wake-jobs.ts";
 import type { FetchRest } from "./fetch-rest.ts";
+import { MAX_FETCH } from "./job-claimer.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import { MAX_FETCH } from "./job-fetcher.ts";
 import type { JobWaker } from "./job-waker.ts";
 import type { Place } from "./passed-place.ts";
 import type { PausedQueues } from "./paused-queues.ts";
@@ -40,7 +40,7 @@ export class DueJobs {
    * @param place What the last fetch would also have claimed comes before this one; undefined if it found nothing, or not
    *   all that does.
    * @param queues Those that it looked into.
-   * @param at When it ended: its answer may have waited, as that of a second fetch does.
+   * @param at When it was answered. The answer may have waited, as that of a second fetch does.
    */
   fetched(place: Place | undefined, queues: readonly string[], at: number): void {
     this.#passed = place && { place, queues, at };

@@ -2,8 +2,9 @@ import { Loop, type Service } from "../service.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
 import { DueJobs } from "./due-jobs.ts";
 import { FetchRest } from "./fetch-rest.ts";
+import { type FetchedJobs, MAX_FETCH, NO_JOBS } from "./job-claimer.ts";
 import type { JobDispatcher } from "./job-dispatcher.ts";
-import { type FetchedJobs, type JobFetcher, MAX_FETCH } from "./job-fetcher.ts";
+import type { JobFetcher } from "./job-fetcher.ts";
 import { JobWaker } from "./job-waker.ts";
 import { LongScans } from "./long-scans.ts";
 import type { PausedQueues } from "./paused-queues.ts";
@@ -186,11 +187,11 @@ export class FetchLoop implements Service {
   async #received(fetched: FetchedJobs, { at, queues: from, limit, wasAsked }: Sent, isLast: boolean): Promise<number> {
     const { runtime, dispatcher, queues } = this.#parts;
     if (wasAsked) runtime.health.ok();
-    const { jobs, more, nextWakeMs, lookAgainMs, tookMs } = fetched;
+    const { jobs, more, nextWakeMs, lookAgainMs, endedAt } = fetched;
     // Two claims with locks would compete for them.
     this.#isStream = jobs.length === MAX_FETCH && this.#parts.fetcher.isLight;
     this.#waker.fetched(nextWakeMs);
-    this.#due.fetched(fetched.passed, from, at + tookMs);
+    this.#due.fetched(fetched.passed, from, endedAt);
     const others = isLast && jobs.length < limit && !more && queues.ranDry(jobs.length);
     if (jobs.length === 0 && !more) {
       if (others || !isLast) return 0;
@@ -207,9 +208,8 @@ export class FetchLoop implements Service {
 
   #send({ names: queues, isListed = queues.length > 0, nextWakeMs }: QueueNames, limit: number): Sent {
     const { runtime, fetcher } = this.#parts;
-    const nothing = { jobs: [], textLength: 0, tookMs: 0, more: false, isLockBound: false, nextWakeMs };
     const at = runtime.clock.now();
-    const answer = queues.length === 0 ? Promise.resolve(nothing) : fetcher.fetch(queues, limit);
+    const answer = queues.length > 0 ? fetcher.fetch(queues, limit) : Promise.resolve({ ...NO_JOBS, nextWakeMs });
     // Where two are under way, the second one may fail before it is waited for.
     answer.catch(() => undefined);
     return { at, queues, limit, answer, wasAsked: isListed };

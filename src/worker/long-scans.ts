@@ -1,6 +1,7 @@
 import { SilenceError } from "./answer-limit.ts";
 import type { ClaimReconciler } from "./claim-reconciler.ts";
-import type { FetchedJobs, JobFetcher } from "./job-fetcher.ts";
+import type { FetchedJobs } from "./job-claimer.ts";
+import type { JobFetcher } from "./job-fetcher.ts";
 import type { QueueList } from "./queue-list.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 

@@ -1,8 +1,8 @@
 import type { Job } from "../job.ts";
 import { type FetchRequest, perQueue } from "../sql/fetch-jobs.ts";
 
-/** Where a job stands in the order of its queue. */
-export type Place = Pick<Job, "priority" | "id">;
+/** Where a job stands. */
+export type Place = Pick<Job, "queue" | "priority" | "id">;
 
 /** The first job of each lane; the others were taken from further behind. */
 export function lanesOf(jobs: readonly Job[]): Job[] {

@@ -16,7 +16,7 @@ const WIDE_OVERLAP = 20_000n;
 /** Where the jobs that wait begin, in each queue and priority, as far as all claims tell. */
 export class QueueFronts {
   readonly #fronts = new Map<string, Map<number, bigint>>();
-  /** Where the last look ended that had no room for all that it found far before the others. */
+  /** Where the last look ended that had no room for all that it found far before where fetches begin. */
   #left: QueueFront | undefined;
 
   /** @param jobs The claimed jobs of one fetch, in their order. */
@@ -44,16 +44,33 @@ export class QueueFronts {
     return fronts.length > MAX_FRONTS ? [] : fronts;
   }
 
-  /** Notes what a look has claimed, or one that went on where the last one ended. */
-  looked(jobs: readonly Job[], isFull: boolean): void {
-    const before = this.#left;
+  /**
+   * Notes where a look everywhere in these queues ended.
+   *
+   * @param last The job after which it left others; undefined if it left none.
+   */
+  looked(queues: readonly string[], last: QueueFront | undefined): void {
+    if (last || (this.#left && queues.includes(this.#left.queue))) this.#leave(last);
+  }
+
+  /**
+   * Notes what a look has claimed that went on where the last one ended.
+   *
+   * @param hasMore It had no room for all that it found.
+   */
+  wentOn(jobs: readonly Job[], hasMore: boolean): void {
+    const left = this.#left;
+    const isNext = ({ queue, priority }: Job): boolean => queue === left?.queue && priority === left.priority;
+    // Where others took all the room, it is where it was.
+    this.#leave(hasMore ? (lanesOf(jobs).findLast(isNext) ?? left) : undefined);
+  }
+
+  #leave(last: QueueFront | undefined): void {
     this.#left = undefined;
-    if (!isFull) return;
-    const isNext = (job: Job) => !before || (job.queue === before.queue && job.priority === before.priority);
-    const last = lanesOf(jobs).findLast(isNext) ?? before;
     if (!last) return;
     const { queue, priority, id } = last;
     const front = this.#fronts.get(queue)?.get(priority);
+    // What is closer is found by the fetches.
     if (front !== undefined && id < front - WIDE_OVERLAP) this.#left = { queue, priority, id };
   }
 

@@ -38,6 +38,8 @@ test("a claim that found too few sets aside what waits behind them, so that the 
 });
 
 interface Fetch {
+  /** Or when the list of its queues was asked for, just before. */
+  readonly begunAt: number;
   readonly sentAt: number;
   readonly answeredAt: number;
   readonly claimed: number;
@@ -47,6 +49,7 @@ interface Fetch {
 function watch() {
   const fetches: Fetch[] = [];
   const releases: { readonly at: number; heardAt: number }[] = [];
+  let listedAt: number | undefined;
   const connector: typeof queue.connector = {
     ...queue.connector,
     pool: {
@@ -60,10 +63,12 @@ function watch() {
           // By then all promises between this answer and the worker are settled.
           setImmediate(() => (release.heardAt = performance.now()));
         }
+        if (statement.name === "list_ready_queues") listedAt = sentAt;
         if (!statement.name.startsWith("fetch_locked_jobs")) return rows;
         const [{ jobs }] = rows as unknown as [{ jobs: string | null }];
         const claimed = jobs === null ? 0 : (JSON.parse(jobs) as { task: unknown[] }).task.length;
-        fetches.push({ sentAt, answeredAt, claimed });
+        fetches.push({ begunAt: listedAt ?? sentAt, sentAt, answeredAt, claimed });
+        listedAt = undefined;
         return rows;
       },
     },
@@ -91,7 +96,7 @@ test.each([10, 7])(
       if (!bound || !next) throw new Error("no fetch");
       // Timers may be a millisecond early.
       const isRested = next.sentAt - bound.answeredAt > 19;
-      return !isRested && !releases.some(({ at, heardAt }) => bound.sentAt <= heardAt && at <= next.sentAt);
+      return !isRested && !releases.some(({ at, heardAt }) => bound.begunAt <= heardAt && at <= next.sentAt);
     });
     expect(early).toEqual([]);
     for (let lock = 0; lock < locks; lock++) {

@@ -5,7 +5,7 @@ import { FetchRest } from "../../src/worker/fetch-rest.ts";
 import type { JobWaker } from "../../src/worker/job-waker.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
-const PASSED = { priority: 0, id: 7n };
+const PASSED = { queue: "a", priority: 0, id: 7n };
 
 /** Of a worker that fetches ahead, and which due jobs it claims at once. */
 function open() {

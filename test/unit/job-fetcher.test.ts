@@ -133,24 +133,69 @@ test("after a full fetch that did not come to where the close ones begin, the ne
   expect(from).toEqual([FAR, FAR, FAR, NEAR]);
 });
 
-test("after a look that had no room for all it found, the next one is due at once, and goes on where that ended", async () => {
-  const { clock, sent, from, fetcher } = open({ fetch_jobs: 125, "fetch_jobs, 4": 5_000 }, (name, nth) => {
+/** A fetcher on which looks take long, and find a batch of jobs far behind the others, and then the next. */
+function openLeft(tookMs: Took, firstOf: (nth: number) => number) {
+  let looks = 0;
+  const opened = open({ fetch_jobs: 125, ...tookMs }, (name, nth) => {
     if (name === "fetch_jobs") return nth < 3 ? FIRST : 1;
-    return nth === 2 ? 1_001 : FIRST;
+    return nth < 2 ? FIRST : firstOf(nth - 1);
   });
-  for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
-  clock.pass(10_000);
-  const look = async () => {
-    const isDue = fetcher.isLongLookDue(["default"]);
-    if (isDue) await fetcher.look(["default"], JOBS);
-    return isDue;
+  const { fetcher } = opened;
+  const look = async (): Promise<string | undefined> => {
+    if (!fetcher.isLongLookDue(["default"])) return undefined;
+    looks++;
+    await fetcher.look(["default"], JOBS);
+    return opened.sent.at(-1);
   };
-  expect([await look(), await look(), await look(), await look()]).toEqual([true, true, true, false]);
-  expect(sent.slice(-3)).toEqual(["fetch_jobs", "fetch_jobs_from", "fetch_jobs_from"]);
+  const start = async (): Promise<void> => {
+    for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
+    opened.clock.pass(10_000);
+  };
+  return { ...opened, look, start, looks: () => looks };
+}
+
+test("after a look that had no room for all it found, the next one is due at once, and goes on where that ended", async () => {
+  const { from, look, start } = openLeft({}, (nth) => (nth === 1 ? 1_001 : FIRST));
+  await start();
+  expect([await look(), await look(), await look(), await look()]).toEqual([
+    ...["fetch_jobs", "fetch_jobs_from", "fetch_jobs_from"],
+    undefined,
+  ]);
   expect(from.slice(-2)).toEqual(["{1000}", "{2000}"]);
-  // Where it took five seconds, none goes on: the last of those would take as long.
+});
+
+test("none goes on after a look that took five seconds: the last of those would take as long", async () => {
+  const { look, start } = openLeft({ "fetch_jobs, 3": 5_000 }, () => FIRST);
+  await start();
+  expect([await look(), await look()]).toEqual(["fetch_jobs", undefined]);
+});
+
+test("however much is left, a look everywhere is due as often as ever", async () => {
+  const { clock, look, start } = openLeft({}, (nth) => nth * JOBS);
+  await start();
+  expect(await look()).toBe("fetch_jobs");
+  const looks: (string | undefined)[] = [];
+  for (let n = 0; n < 40; n++) {
+    looks.push(await look());
+    clock.pass(100);
+  }
+  // 19 times 100 ms apart: each took 25 ms for its jobs.
+  expect(looks.filter((name) => name === "fetch_jobs")).toHaveLength(2);
+  expect(looks.filter((name) => name === undefined)).toEqual([]);
+});
+
+test("where it takes long to go on, there are pauses, as where others take the room each time", async () => {
+  const { clock, look, start } = openLeft(
+    { "fetch_jobs_from, 2": 125, "fetch_jobs_from, 3": 125 },
+    (nth) => nth * JOBS,
+  );
+  await start();
+  await look();
+  const looks: (string | undefined)[] = [];
+  for (let n = 0; n < 10; n++) looks.push(await look());
+  expect(looks).toEqual(["fetch_jobs_from", "fetch_jobs_from", ...Array(8).fill(undefined)]);
   clock.pass(10_000);
-  expect([await look(), await look()]).toEqual([true, false]);
+  expect(await look()).toBe("fetch_jobs");
 });
 
 test("a fetch says up to which job it left none that it could have claimed", async () => {

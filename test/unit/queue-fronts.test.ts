@@ -58,30 +58,47 @@ test("has none where there would be too many to look into", () => {
 
 const A = { queue: "q", priority: 0 };
 
-test("after a look that was full far before the others, the next one goes on where it ended", () => {
+test("a look that left some far before the others is gone on with where it ended, until there are no more", () => {
   const fronts = new QueueFronts();
   fronts.claimed([job(900_000n, { priority: 5 }), job(900_000n)]);
   expect(fronts.left(["q"])).toBeUndefined();
-  fronts.looked([job(10n), job(11n)], true);
+  fronts.looked(["q"], { ...A, id: 11n });
   const high = { queue: "q", priority: 5, id: from(900_000n) };
   expect(fronts.left(["q"])).toEqual([high, { ...A, id: 11n }]);
   expect(fronts.left(["other"])).toBeUndefined();
   // Jobs of other priorities took the room.
-  fronts.looked([job(900_007n, { priority: 5 })], true);
+  fronts.wentOn([job(900_007n, { priority: 5 })], true);
   expect(fronts.left(["q"])).toEqual([high, { ...A, id: 11n }]);
-  fronts.looked([job(900_008n, { priority: 5 }), job(12n)], true);
-  expect(fronts.left(["q"])).toEqual([high, { ...A, id: 12n }]);
-  fronts.looked([job(13n)], false);
+  fronts.wentOn([job(900_008n, { priority: 5 }), job(12n), job(13n)], true);
+  expect(fronts.left(["q"])).toEqual([high, { ...A, id: 13n }]);
+  fronts.wentOn([job(14n)], false);
   expect(fronts.left(["q"])).toBeUndefined();
 });
 
-test("nothing is left where a full look came to where fetches begin, or all were forgotten", () => {
+test("nothing is left where a look came to where fetches begin, or all were forgotten", () => {
   const fronts = new QueueFronts();
   fronts.claimed([job(900_000n)]);
-  fronts.looked([job(10n), job(fromFar(900_000n))], true);
+  fronts.looked(["q"], { ...A, id: fromFar(900_000n) });
   expect(fronts.left(["q"])).toBeUndefined();
-  fronts.looked([job(10n)], true);
+  fronts.looked(["q"], { ...A, id: 10n });
+  fronts.wentOn([job(fromFar(900_000n))], true);
+  expect(fronts.left(["q"])).toBeUndefined();
+  fronts.looked(["q"], { ...A, id: 10n });
   fronts.clear();
   fronts.claimed([job(900_000n)]);
   expect(fronts.left(["q"])).toBeUndefined();
+});
+
+test("what a look left stands until one of the same queue says otherwise", () => {
+  const fronts = new QueueFronts();
+  fronts.claimed([job(900_000n), job(900_000n, { queue: "r" })]);
+  fronts.looked(["q"], { ...A, id: 10n });
+  fronts.looked(["r"], undefined);
+  expect(fronts.left(["q"])).toEqual([{ ...A, id: 10n }]);
+  fronts.looked(["q", "r"], undefined);
+  expect(fronts.left(["q"])).toBeUndefined();
+  fronts.looked(["q"], { ...A, id: 10n });
+  fronts.looked(["r"], { queue: "r", priority: 0, id: 20n });
+  expect(fronts.left(["q"])).toBeUndefined();
+  expect(fronts.left(["r"])).toEqual([{ queue: "r", priority: 0, id: 20n }]);
 });
