@@ -228,7 +228,9 @@ test("what was deferred before a worker said that it is idle is looked for befor
   const { task, lateMs } = timed(0);
   const held = gate();
   const filling = defineTask({ name: "filling", run: () => held.opened });
-  const isDue = "select from procrastinate_jobs where task_name = 't' and (status <> 'todo' or scheduled_at <= now())";
+  // For so long that the worker knows: its timer is as late as the answer was that set it.
+  const wasDue = "now() - interval '500 milliseconds'";
+  const isDue = `select from procrastinate_jobs where task_name = 't' and (status <> 'todo' or scheduled_at <= ${wasDue})`;
   let isHolding = false;
   const holding: Connector<PoolClient> = {
     ...connector,
