@@ -2,7 +2,7 @@ import type { Job } from "../job.ts";
 import { type FetchRequest, fetchJobs } from "../sql/fetch-jobs.ts";
 import { fetchLockedJobs } from "../sql/fetch-locked-jobs.ts";
 import type { JobCompleter } from "./job-completer.ts";
-import { lanesOf, type Place, passedPlace } from "./passed-place.ts";
+import { isCut, lanesOf, type Place, passedPlace } from "./passed-place.ts";
 import type { PrefetchGauge } from "./prefetch-gauge.ts";
 import type { WorkerRuntime } from "./worker-runtime.ts";
 
@@ -23,6 +23,8 @@ export interface FetchedJobs {
   readonly tookMs: number;
   /** There may be more that can run now: fetch again at once. */
   readonly more: boolean;
+  /** It took all that it looked at of some queue: there may be more of that one. */
+  readonly isCut: boolean;
   /** Few lanes took all of it: others would have been found, if any lock were free. */
   readonly isLockBound: boolean;
   /** It would also have claimed what comes before this one, if it found any. */
@@ -38,7 +40,7 @@ export interface FetchedJobs {
 /** What is known where there was nothing to look into. */
 export const NO_JOBS: FetchedJobs = {
   ...{ jobs: [], textLength: 0, tookMs: 0, endedAt: Number.NEGATIVE_INFINITY },
-  ...{ more: false, isLockBound: false, nextWakeMs: undefined },
+  ...{ more: false, isCut: false, isLockBound: false, nextWakeMs: undefined },
 };
 
 export type ClaimRequest = Omit<FetchRequest, "workerId">;
@@ -88,8 +90,9 @@ export class JobClaimer {
       this.#sinceLocks = 0;
       return this.#fetchLocked(request);
     }
-    const passed = passedPlace(jobs, request, request.limit, seen);
-    return { jobs, textLength, tookMs, passed, more: seen > jobs.length, isLockBound: false, nextWakeMs };
+    const { limit } = request;
+    const where = { passed: passedPlace(jobs, request, limit, seen), isCut: isCut(jobs, request, limit) };
+    return { jobs, textLength, tookMs, ...where, more: seen > jobs.length, isLockBound: false, nextWakeMs };
   }
 
   async #fetchLocked(wanted: ClaimRequest): Promise<Claimed> {
@@ -109,12 +112,12 @@ export class JobClaimer {
     else if (++this.#sinceLocks >= PLAIN_AFTER) this.#withLocks = false;
     const isLockBound = jobs.length > limit / 2 && jobs.length > (OWN_FOLLOWERS + 1) * lanesOf(jobs).length;
     const more = isShort && (aside > 0 || seen > jobs.length);
-    const passed = passedPlace(jobs, wanted, window, seen);
-    return { jobs, textLength, tookMs, passed, more, isLockBound, nextWakeMs };
+    const where = { passed: passedPlace(jobs, wanted, window, seen), isCut: isCut(jobs, wanted, window) };
+    return { jobs, textLength, tookMs, ...where, more, isLockBound, nextWakeMs };
   }
 }
 
-/** It had no room for all that it found, or saw only a part of some queue. */
-export function hasMore({ jobs, more, passed }: FetchedJobs, limit: number): boolean {
-  return jobs.length === limit || more || passed !== lanesOf(jobs).at(-1);
+/** There may be more where it looked. */
+export function hasMore({ jobs, more, isCut }: FetchedJobs, limit: number): boolean {
+  return jobs.length === limit || more || isCut;
 }

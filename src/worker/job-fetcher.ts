@@ -20,8 +20,8 @@ const TELLING = 100;
 const NARROW_MS = 100;
 /** So long the claim of a single job takes at most, or its plan is none that finds it by its id. */
 const TOLD_MS = 5;
-/** Where a look takes longer, none goes on where it ended: the last of those takes as long, under the name of a quick statement. */
-const LONG_MS = 5_000;
+/** Where a look takes longer, none goes on where it ended: the last of those takes as long, and quick ones of its name set its limit. */
+const LONG_MS = 2_500;
 /** What was once quick is trusted for some dozens of fetches. */
 const DRIFT = 1.05;
 const FADING = 0.99;
@@ -41,6 +41,8 @@ export class JobFetcher {
   /** The last look everywhere found all there was. */
   #ranDry = false;
   #isLooking = false;
+  /** Since a look went on where the last one ended: with one slot, such looks would leave no room for a fetch. */
+  #hasFetched = true;
   /** Nothing is left behind the fronts, and before them there was more than the last look had room for. */
   #isLookWanted = false;
 
@@ -57,6 +59,7 @@ export class JobFetcher {
   }
 
   async fetch(queues: readonly string[], limit: number): Promise<FetchedJobs> {
+    this.#hasFetched = true;
     const fronts = this.#frontsOf(queues);
     if (fronts.length === 0) return this.#lookEverywhere({ queues, limit });
     const now = this.#runtime.clock.now();
@@ -101,7 +104,8 @@ export class JobFetcher {
 
   /** Where to go on with the last look, while none is due that also finds what this does not: other priorities, and queues. */
   #left(queues: readonly string[]): readonly QueueFront[] | undefined {
-    return this.#budget.isDue || !this.#leftBudget.isDue ? undefined : this.#fronts.left(queues);
+    const isTurn = this.#hasFetched && this.#leftBudget.isDue && !this.#budget.isDue;
+    return isTurn ? this.#fronts.left(queues) : undefined;
   }
 
   async #goOn(request: ClaimRequest): Promise<FetchedJobs> {
@@ -114,6 +118,7 @@ export class JobFetcher {
       this.#leftBudget.scanned(this.#slowMs(fetched));
       goesOn = hasMore(fetched, request.limit);
       jobs = fetched.jobs;
+      this.#hasFetched = false;
       return fetched;
     } finally {
       this.#fronts.wentOn(jobs, goesOn);

@@ -17,10 +17,14 @@ const claimed = (first: number): string =>
     ...{ task: Array(JOBS).fill("t"), args: Array(JOBS).fill({}), unusual: null },
   });
 
+/** Of an array of one id. */
+const idOf = (array = "{}"): number => Number(array.slice(1, -1));
+
 type Took = Readonly<Record<string, number>>;
 
 /**
- * A fetcher whose statements, or the n-th of them, take so many milliseconds in Postgres and claim full fetches.
+ * A fetcher whose statements, the n-th of them, or those that go `going on` where a look ended, take so many milliseconds
+ * in Postgres and claim full fetches.
  *
  * @param firstOf The first id that one of them finds; undefined if nothing. Default: the same each time.
  */
@@ -35,7 +39,8 @@ function open(tookMs: Took, firstOf: (name: string, nth: number) => number | und
       sent.push(name);
       if (name === "fetch_jobs_from") from.push(String(params.at(-1)));
       const nth = sent.filter((each) => each === name).length;
-      const ms = tookMs[`${name}, ${nth}`] ?? tookMs[name] ?? 0;
+      const isGoingOn = name === "fetch_jobs_from" && idOf(from.at(-1)) < FIRST - 20_000;
+      const ms = tookMs[`${name}, ${nth}`] ?? tookMs[isGoingOn ? "going on" : name] ?? tookMs[name] ?? 0;
       clock.pass(ms);
       const first = firstOf(name, nth);
       const found = first === undefined ? { jobs: null, seen: 0 } : { jobs: claimed(first), seen: JOBS };
@@ -133,45 +138,51 @@ test("after a full fetch that did not come to where the close ones begin, the ne
   expect(from).toEqual([FAR, FAR, FAR, NEAR]);
 });
 
-/** A fetcher on which looks take long, and find a batch of jobs far behind the others, and then the next. */
-function openLeft(tookMs: Took, firstOf: (nth: number) => number) {
-  let looks = 0;
+/**
+ * A fetcher on which looks take long, and find a full batch at the id 1, far behind the others, and then the next.
+ *
+ * @param batches How many there are.
+ */
+function openLeft(tookMs: Took, batches: number) {
+  let found = 0;
   const opened = open({ fetch_jobs: 125, ...tookMs }, (name, nth) => {
-    if (name === "fetch_jobs") return nth < 3 ? FIRST : 1;
-    return nth < 2 ? FIRST : firstOf(nth - 1);
+    if (name === "fetch_jobs" && nth > 2) found = 1;
+    else if (name === "fetch_jobs" || idOf(opened.from.at(-1)) >= FIRST - 20_000 || ++found > batches) return FIRST;
+    return 1 + (found - 1) * JOBS;
   });
-  const { fetcher } = opened;
+  const { clock, fetcher, sent } = opened;
+  /** The statement of the look that is due. One of them goes on, and then it is the turn of a fetch. */
   const look = async (): Promise<string | undefined> => {
     if (!fetcher.isLongLookDue(["default"])) return undefined;
-    looks++;
     await fetcher.look(["default"], JOBS);
-    return opened.sent.at(-1);
+    const name = sent.at(-1);
+    if (name === "fetch_jobs_from") expect(fetcher.isLongLookDue(["default"])).toBe(false);
+    await fetcher.fetch(["default"], JOBS);
+    return name;
   };
   const start = async (): Promise<void> => {
     for (let n = 0; n < 3; n++) await fetcher.fetch(["default"], JOBS);
-    opened.clock.pass(10_000);
+    clock.pass(10_000);
   };
-  return { ...opened, look, start, looks: () => looks };
+  return { ...opened, look, start };
 }
 
-test("after a look that had no room for all it found, the next one is due at once, and goes on where that ended", async () => {
-  const { from, look, start } = openLeft({}, (nth) => (nth === 1 ? 1_001 : FIRST));
+test("after a look that had no room for all it found, the next ones are due at once, and go on where it ended", async () => {
+  const { from, look, start } = openLeft({}, 2);
   await start();
-  expect([await look(), await look(), await look(), await look()]).toEqual([
-    ...["fetch_jobs", "fetch_jobs_from", "fetch_jobs_from"],
-    undefined,
-  ]);
-  expect(from.slice(-2)).toEqual(["{1000}", "{2000}"]);
+  const goingOn = ["fetch_jobs_from", "fetch_jobs_from"];
+  expect([await look(), await look(), await look(), await look()]).toEqual(["fetch_jobs", ...goingOn, undefined]);
+  expect(from.filter((id) => idOf(id) < FIRST - 20_000)).toEqual(["{1000}", "{2000}"]);
 });
 
-test("none goes on after a look that took five seconds: the last of those would take as long", async () => {
-  const { look, start } = openLeft({ "fetch_jobs, 3": 5_000 }, () => FIRST);
+test("none goes on after a look that took 2.5 seconds: the last of those would take as long", async () => {
+  const { look, start } = openLeft({ "fetch_jobs, 3": 2_500 }, 2);
   await start();
   expect([await look(), await look()]).toEqual(["fetch_jobs", undefined]);
 });
 
 test("however much is left, a look everywhere is due as often as ever", async () => {
-  const { clock, look, start } = openLeft({}, (nth) => nth * JOBS);
+  const { clock, look, start } = openLeft({}, 50);
   await start();
   expect(await look()).toBe("fetch_jobs");
   const looks: (string | undefined)[] = [];
@@ -179,21 +190,18 @@ test("however much is left, a look everywhere is due as often as ever", async ()
     looks.push(await look());
     clock.pass(100);
   }
-  // 19 times 100 ms apart: each took 25 ms for its jobs.
+  // 19 times the 105 ms that it took beyond what its jobs may take.
   expect(looks.filter((name) => name === "fetch_jobs")).toHaveLength(2);
   expect(looks.filter((name) => name === undefined)).toEqual([]);
 });
 
-test("where it takes long to go on, there are pauses, as where others take the room each time", async () => {
-  const { clock, look, start } = openLeft(
-    { "fetch_jobs_from, 2": 125, "fetch_jobs_from, 3": 125 },
-    (nth) => nth * JOBS,
-  );
+test("where it takes long to go on, twice in a row, there are pauses", async () => {
+  const { clock, look, start } = openLeft({ "going on": 125 }, 50);
   await start();
   await look();
   const looks: (string | undefined)[] = [];
-  for (let n = 0; n < 10; n++) looks.push(await look());
-  expect(looks).toEqual(["fetch_jobs_from", "fetch_jobs_from", ...Array(8).fill(undefined)]);
+  for (let n = 0; n < 6; n++) looks.push(await look());
+  expect(looks).toEqual(["fetch_jobs_from", "fetch_jobs_from", ...Array(4).fill(undefined)]);
   clock.pass(10_000);
   expect(await look()).toBe("fetch_jobs");
 });

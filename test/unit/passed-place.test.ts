@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Job } from "../../src/job.ts";
-import { passedPlace } from "../../src/worker/passed-place.ts";
+import { isCut, passedPlace } from "../../src/worker/passed-place.ts";
 
 const WINDOW = 1000;
 const QUEUES = ["a", "b", "c", "d"];
@@ -74,4 +74,14 @@ test("with fronts, each priority of a queue is cut off by itself", () => {
 test("jobs that the head of a lock took along say nothing of what comes before them", () => {
   const jobs = jobsOf({ count: 200, queue: "a", from: 1 }, { count: 700, queue: "a", from: 9_000, lock: "l" });
   expect(passed(jobs, 201)).toEqual([0, 9_000]);
+});
+
+test("a queue is cut off where as many of its jobs were found as a fetch looks at", () => {
+  const where = { queues: QUEUES };
+  const some = { count: PER_QUEUE, queue: "a", from: 1 };
+  expect(isCut(jobsOf(some), where, WINDOW)).toBe(true);
+  expect(isCut(jobsOf({ ...some, count: PER_QUEUE - 1 }, { ...some, count: 9, queue: "b" }), where, WINDOW)).toBe(
+    false,
+  );
+  expect(isCut([], where, WINDOW)).toBe(false);
 });
