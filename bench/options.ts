@@ -33,6 +33,8 @@ export interface BenchOptions {
   readonly idleMs: number;
   /** How long jobs of all kinds are worked off. */
   readonly soakMs: number;
+  /** How many of them are deferred per second at most. */
+  readonly soakRate: number;
   /** Ends a drain that does not get done; the rate is then what was reached. */
   readonly drainLimitMs: number;
   /** Writes CPU profiles of the child processes and prints the costliest SQL statements. */
@@ -58,6 +60,7 @@ const NORMAL: Size = {
   windowMs: 1_000,
   idleMs: 20_000,
   soakMs: 60_000,
+  soakRate: Number.POSITIVE_INFINITY,
   drainLimitMs: 10_000,
 };
 const FULL: Size = {
@@ -85,6 +88,7 @@ const QUICK: Size = {
   windowMs: 250,
   idleMs: 5_000,
   soakMs: 10_000,
+  soakRate: Number.POSITIVE_INFINITY,
   drainLimitMs: 3_000,
 };
 
@@ -99,6 +103,7 @@ const SIZE_UNITS: Readonly<Record<SizeName, string>> = {
   samples: "samples",
   idleMs: "ms",
   soakMs: "ms",
+  soakRate: "jobs/s",
 };
 
 /** Which of these sizes are smaller than those of `--full`, for a reader. */
@@ -126,6 +131,7 @@ export function usage({ scenarios, contenders }: Names): string {
   --alone               no references: of an hour of soak there is one for each
   --jobs <n>            jobs of a drain (default ${NORMAL.jobs})
   --soak <s>            seconds of a soak (default ${NORMAL.soakMs / 1_000})
+  --rate <n>            jobs that a soak defers per second (default as many as are worked off)
   --rounds <n>          rounds of every scenario (default ${NORMAL.rounds})
   --chart <file>        writes the chart there, too
   --docs                writes the chart to docs/benchmarks.svg, too
@@ -147,6 +153,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
       alone: { type: "boolean", default: false },
       jobs: { type: "string" },
       soak: { type: "string" },
+      rate: { type: "string" },
       rounds: { type: "string" },
       profile: { type: "boolean", default: false },
       chart: { type: "string" },
@@ -165,6 +172,7 @@ export function parseOptions(args: readonly string[], names: Names, cwd: string)
     ...size,
     jobs: positive("--jobs", values.jobs, size.jobs),
     soakMs: positive("--soak", values.soak, size.soakMs / 1_000) * 1_000,
+    soakRate: positive("--rate", values.rate, size.soakRate),
     rounds: positive("--rounds", values.rounds, size.rounds),
     only: values.only,
     contenders: values.contender,

@@ -25,6 +25,8 @@ export async function startSession(contender: string, url: string, profile: bool
     execArgv: profile ? ["--cpu-prof", `--cpu-prof-dir=${profiles}`] : [],
     // The app's own settings must not leak into a contender (graphile-worker reads DATABASE_URL).
     env: { ...process.env, DATABASE_URL: "" },
+    // A rate without a bound is Infinity, which JSON does not know.
+    serialization: "advanced",
   });
   const exited = new Promise<never>((_, reject) => {
     child.once("exit", (code, signal) =>

@@ -6,17 +6,20 @@ import { byKind } from "./mixed-load.ts";
 export interface SoakParams {
   /** The next jobs are deferred as soon as fewer than this wait. */
   readonly pending: number;
+  /** How many are deferred per second at most. */
+  readonly rate: number;
   readonly windowMs: number;
 }
 
 const BATCH = 1_000;
 
 /** Keeps the worker of this process in jobs of all kinds for a while; how many it began per second. */
-export async function soak(client: Client, { pending, windowMs }: SoakParams): Promise<number> {
+export async function soak(client: Client, { pending, rate, windowMs }: SoakParams): Promise<number> {
   const enqueueMany = ability(client.session.enqueueMany, "enqueueMany").bind(client.session);
-  const [begun, start] = [client.handled, now()];
+  const [begun, deferred, start] = [client.handled, client.deferred, now()];
   while (now() - start < windowMs) {
-    if (client.deferred - client.handled >= pending) {
+    const isAhead = client.deferred - deferred >= (rate * (now() - start)) / 1_000;
+    if (isAhead || client.deferred - client.handled >= pending) {
       await sleep(2);
       continue;
     }

@@ -36,13 +36,14 @@ export const soakScenario: Scenario = {
       atLeast: 0.8,
     })),
   ),
-  sizes: ["soakMs"],
+  sizes: ["soakMs", "soakRate"],
   isSeries: true,
   run: (bench) =>
     bench.interleave(async ({ contender, database, start }) => {
       const worker = await start();
       await worker.call("startWorker", { onlyCount: true, load: "mixed" });
-      const windowMs = bench.options.soakMs / WINDOWS.length;
+      const { soakMs, soakRate } = bench.options;
+      const windowMs = soakMs / WINDOWS.length;
       const holder = new pg.Client({ connectionString: database.url });
       await holder.connect();
       const measurements: Measurement[] = [];
@@ -50,7 +51,7 @@ export const soakScenario: Scenario = {
         // Its snapshot is what vacuum must keep everything for.
         if (measure === "3 held back") await holder.query("begin isolation level repeatable read; select 1");
         if (measure === "8 after") await holder.query("commit");
-        const rate = await worker.call("soak", { pending: PENDING, windowMs });
+        const rate = await worker.call("soak", { pending: PENDING, rate: soakRate, windowMs });
         measurements.push({ measure, contender: contender.name, unit: "jobs/s", rounds: [rate] });
       }
       await holder.end();
