@@ -28,9 +28,9 @@ export const MIXED_LOAD =
 
 /** Splits jobs into those that travel together, each with their options. */
 export function byKind(payloads: readonly Payload[]): readonly (readonly [readonly Payload[], EnqueueOptions])[] {
-  return KINDS.map(({ from, to, options }) => {
+  return KINDS.flatMap(({ from, to, options }) => {
     const among = payloads.filter(({ sequence }) => sequence % 100 >= from && sequence % 100 < to);
-    return [among, options()];
+    return among.length === 0 ? [] : [[among, options()]];
   });
 }
 

@@ -88,6 +88,7 @@ test("an outage that is longer than the limit makes nobody take living workers f
   // Five of them have slots for all jobs, and one that has not started yet would not outlive the stop.
   await until(() => running === 6 && runs === 20);
   await server.stopFast();
+  // The outage itself: longer than `stalledAfter`, so that each of them looks dead when the server is back.
   await new Promise((resolve) => setTimeout(resolve, 2000));
   await server.startAgain();
   await until(() => back.size === 6);
